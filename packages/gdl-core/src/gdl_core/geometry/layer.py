@@ -1,0 +1,86 @@
+"""The parts of a network: `Layer`, `Coarsening`, `Refinement`, `Readout`, and the shape guard they share."""
+
+from abc import abstractmethod
+
+from torch import Tensor, nn
+
+from gdl_core.geometry.domain import Domain
+from gdl_core.representations.field_type import FieldType, as_type
+
+
+class Part(nn.Module):
+    """What all parts share: types of their features, and the symmetries they claim.
+
+    Attributes:
+        in_type: the field type of the input.
+        out_type: the field type of the output.
+        claims: the names of the symmetries (keys of `domain.symmetries()`) under which the part is equivariant
+            wherever the domain has them. The conformance kit checks every claim.
+    """
+
+    claims: tuple[str, ...] = ()
+    in_type: FieldType
+    out_type: FieldType
+
+    def __init__(self, in_type: FieldType | int, out_type: FieldType | int):
+        super().__init__()
+        self.in_type, self.out_type = as_type(in_type), as_type(out_type)
+
+    def out_domain(self, domain: Domain) -> Domain:
+        """Return the domain of the output for an input on `domain`; the same one unless the part changes it."""
+        return domain
+
+    def symmetries(self, domain: Domain) -> tuple[str, ...]:
+        """Return the claims that hold on `domain`: those that the domain offers."""
+        offered = domain.symmetries()
+        return tuple(name for name in self.claims if name in offered)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_type} -> {self.out_type}"
+
+
+class Layer(Part):
+    """An equivariant map of signals on one domain (the book, §3.5, "B" and "σ"): `y = layer(x, domain)`."""
+
+    @abstractmethod
+    def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
+        """Return the output values."""
+
+
+class Coarsening(Part):
+    """An equivariant map to a smaller domain (the book, §3.5, "P"): `y, coarse = layer(x, domain)`."""
+
+    @abstractmethod
+    def forward(self, x: Tensor, domain: Domain | None = None) -> tuple[Tensor, Domain]:
+        """Return the output values and their domain."""
+
+
+class Refinement(Part):
+    """An equivariant map back from a coarser domain: `y, fine = layer(x, coarse)`."""
+
+    @abstractmethod
+    def forward(self, x: Tensor, domain: Domain | None = None) -> tuple[Tensor, Domain]:
+        """Return the output values and their domain."""
+
+
+class Readout(Part):
+    """An invariant map to a plain vector per sample (the book, §3.5, "A"): `out[b, ...] = layer(x, domain)`."""
+
+    @abstractmethod
+    def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
+        """Return one vector per sample."""
+
+
+def check_channels(x: Tensor, expected: FieldType, axis: int, where: nn.Module) -> None:
+    """Raise unless axis `axis` of `x` has the channels of `expected` and `x` is floating point.
+
+    It looks at static facts only, so it costs nothing in a compiled program.
+    """
+    if not x.is_floating_point() and not x.is_complex():
+        raise TypeError(f"{type(where).__name__} expects floating-point values, got {x.dtype}.")
+    if x.dim() < 2 or x.shape[axis] != expected.channels:
+        got = f"{x.shape[axis]} channels on axis {axis}" if x.dim() >= 2 else "too few axes"
+        raise ValueError(
+            f"{type(where).__name__} expects {expected.channels} channels ({expected}), got {got} "
+            f"of an input of shape {list(x.shape)}."
+        )

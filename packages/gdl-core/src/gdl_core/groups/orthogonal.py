@@ -1,0 +1,186 @@
+"""SO(m) and O(m), with the irreps of SO(2), O(2), SO(3) and O(3)."""
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from gdl_core.groups.lie import LieGroup, haar_orthogonal, rotation_algebra
+from gdl_core.groups.named import rotation
+
+if TYPE_CHECKING:
+    from gdl_core.representations import Representation
+
+
+class SO(LieGroup):
+    """The rotations of R^m, as matrices `[m, m]`.
+
+    Irreps: of SO(2) by frequency `"0"`, `"1"`, …; of SO(3) by degree `"0"`, `"1"`, … (`"1"` is (x, y, z)).
+    """
+
+    def __init__(self, m: int):
+        if not isinstance(m, int) or m < 2:
+            raise ValueError(f"SO takes a whole number of at least 2, got {m!r}.")
+        self.m = m
+        super().__init__(f"SO({m})", rotation_algebra(m))
+
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw Haar-distributed rotations, `[count, m, m]`."""
+        found = haar_orthogonal(count, self.m, generator)
+        found[:, :, 0] *= torch.linalg.det(found).sign()[:, None]
+        return found
+
+    def irrep(self, degree: int) -> "Representation":
+        """Return the irrep of frequency (m = 2) or degree (m = 3) `degree`."""
+        if self.m == 2:
+            return planar_irrep(self, degree)
+        if self.m == 3:
+            return spherical_irrep(self, degree, str(degree), None)
+        raise NotImplementedError(f"The irreps of {self!r} are not tabulated; build tensor products of 'standard'.")
+
+    def _irrep(self, name: str) -> "Representation | None":
+        return self.irrep(int(name)) if name.isdigit() and self.m in (2, 3) else None
+
+
+class O(LieGroup):
+    """The rotations and reflections of R^m, as matrices `[m, m]`.
+
+    Irreps: of O(2) by frequency `"0"`, `"1"`, … and `"det"`; of O(3) by degree and parity in e3nn's notation,
+    `"0e"`, `"0o"`, `"1e"`, `"1o"`, … (`"1o"` is a vector (x, y, z), `"1e"` a pseudovector).
+    """
+
+    def __init__(self, m: int):
+        if not isinstance(m, int) or m < 1:
+            raise ValueError(f"O takes a whole number of at least 1, got {m!r}.")
+        self.m = m
+        mirror = torch.eye(m, dtype=torch.float64)
+        mirror[m - 1, m - 1] = -1
+        if m == 3:
+            mirror = -torch.eye(3, dtype=torch.float64)
+        super().__init__(f"O({m})", rotation_algebra(m), mirror[None])
+
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw Haar-distributed orthogonal matrices, `[count, m, m]`."""
+        return haar_orthogonal(count, self.m, generator)
+
+    def irrep(self, degree: int, parity: int = 1) -> "Representation":
+        """Return the irrep of O(2) of frequency `degree`, or of O(3) of degree `degree` and parity ±1."""
+        if self.m == 2:
+            return planar_irrep(self, degree)
+        if self.m == 3:
+            if parity not in (1, -1):
+                raise ValueError(f"The parity of an irrep of O(3) is 1 (even) or -1 (odd), got {parity!r}.")
+            return spherical_irrep(self, degree, f"{degree}{'e' if parity == 1 else 'o'}", parity)
+        raise NotImplementedError(f"The irreps of {self!r} are not tabulated; build tensor products of 'standard'.")
+
+    def _irrep(self, name: str) -> "Representation | None":
+        if self.m == 2 and name.isdigit():
+            return self.irrep(int(name))
+        if self.m == 3 and name[:-1].isdigit() and name[-1] in "eo":
+            return self.irrep(int(name[:-1]), 1 if name[-1] == "e" else -1)
+        return None
+
+
+def planar_irrep(group: LieGroup, frequency: int) -> "Representation":
+    """Return the action of SO(2) or O(2) on the frequency: R(k·angle), and a reflection conjugates it."""
+    from gdl_core.representations import Matrix, Trivial
+
+    if frequency == 0:
+        return Trivial(group, "0")
+    kind = "complex" if isinstance(group, SO) else "real"
+
+    def matrix(g: Tensor) -> Tensor:
+        sign = torch.linalg.det(g)
+        angle = torch.atan2(g[..., 1, 0], g[..., 0, 0])
+        flip = torch.stack([torch.ones_like(sign), sign.sign()], -1)
+        return rotation(frequency * angle) * flip.unsqueeze(-2)
+
+    def derivative(a: Tensor) -> Tensor:
+        return frequency * a
+
+    return Matrix(group, str(frequency), 2, matrix, derivative=derivative, orthogonal=True, endomorphism=kind)
+
+
+def spherical_algebra(degree: int) -> Tensor:
+    """Return the real generators of rotations about x, y, z on degree `degree`, `[3, 2l+1, 2l+1]`.
+
+    The basis is that of real spherical harmonics with y as the polar axis, ordered m = -l … l, so that degree 1 is
+    (x, y, z), as in e3nn. It comes from the ladder operators of su(2), J_± |m> = sqrt(l(l+1) - m(m±1)) |m±1>
+    (Varshalovich et al. 1988, §2.3), and the change to the real basis.
+    """
+    size = 2 * degree + 1
+    m = torch.arange(-degree, degree + 1, dtype=torch.float64)
+    rise = torch.diag(torch.sqrt(degree * (degree + 1) - m[:-1] * (m[:-1] + 1)), -1).to(torch.complex128)
+    lower = rise.mH
+    j_x, j_y, j_z = (rise + lower) / 2, (rise - lower) / 2j, torch.diag(m).to(torch.complex128)
+    change = torch.zeros(size, size, dtype=torch.complex128)  # real <- complex
+    for order in range(-degree, degree + 1):
+        row = order + degree
+        if order == 0:
+            change[row, degree] = 1
+        elif order > 0:
+            change[row, degree - order] = 1 / math.sqrt(2)
+            change[row, degree + order] = (-1) ** order / math.sqrt(2)
+        else:
+            change[row, degree + order] = 1j / math.sqrt(2)
+            change[row, degree - order] = -1j * (-1) ** order / math.sqrt(2)
+    change = change.conj()  # the table relates functions; coefficients transform with the conjugate
+    physics = torch.stack([change @ (-1j * j) @ change.mH for j in (j_x, j_y, j_z)]).real
+    # The polar axis of the table is z; ours is y: (x, y, z) of the library is (y, z, x) of the table.
+    return physics[[1, 2, 0]]
+
+
+def axis_angle(rotations: Tensor) -> Tensor:
+    """Return the rotation vector (axis times angle) of rotations `[..., 3, 3]`, `[..., 3]`.
+
+    Through the quaternion of the largest component, so it is accurate at every angle, π included.
+    """
+    r = rotations
+    trace = r.diagonal(dim1=-2, dim2=-1).sum(-1)
+    diagonal = r.diagonal(dim1=-2, dim2=-1)
+    # The symmetric 4 x 4 matrix whose rows are multiples of the quaternion (w, x, y, z).
+    outer = torch.zeros(*r.shape[:-2], 4, 4, dtype=r.dtype)
+    outer[..., 0, 0] = 1 + trace
+    for i in range(3):
+        outer[..., i + 1, i + 1] = 1 - trace + 2 * diagonal[..., i]
+        j, k = (i + 1) % 3, (i + 2) % 3
+        outer[..., 0, i + 1] = outer[..., i + 1, 0] = r[..., k, j] - r[..., j, k]
+        outer[..., j + 1, k + 1] = outer[..., k + 1, j + 1] = r[..., j, k] + r[..., k, j]
+    best = outer.diagonal(dim1=-2, dim2=-1).argmax(-1)
+    q = torch.gather(outer, -2, best[..., None, None].expand(*best.shape, 1, 4)).squeeze(-2)
+    q = q / q.norm(dim=-1, keepdim=True)
+    q = torch.where(q[..., :1] < 0, -q, q)
+    sine = q[..., 1:].norm(dim=-1, keepdim=True)
+    angle = 2 * torch.atan2(sine, q[..., :1])
+    return torch.where(sine > 1e-12, q[..., 1:] / sine.clamp_min(1e-300) * angle, 2 * q[..., 1:])
+
+
+def spherical_irrep(group: LieGroup, degree: int, name: str, parity: int | None) -> "Representation":
+    """Return the Wigner D matrices of degree `degree`, real, as exp of the rotation vector times the generators."""
+    from gdl_core.representations import Matrix, Trivial
+
+    if degree == 0 and parity in (None, 1):
+        return Trivial(group, name)
+    generators = spherical_algebra(degree)
+
+    def matrix(g: Tensor) -> Tensor:
+        g = g.double()
+        sign = torch.linalg.det(g).sign()
+        vector = axis_angle(g * sign[..., None, None])
+        d = torch.linalg.matrix_exp(torch.einsum("...a,aij->...ij", vector, generators))
+        return d if parity in (None, 1) else d * sign[..., None, None]
+
+    def derivative(a: Tensor) -> Tensor:  # a = sum_k v_k L_k, and v_x = a_zy, v_y = a_xz, v_z = a_yx
+        vector = torch.stack([a[..., 2, 1], a[..., 0, 2], a[..., 1, 0]], -1)
+        return torch.einsum("...a,aij->...ij", vector, generators)
+
+    return Matrix(
+        group,
+        name,
+        2 * degree + 1,
+        matrix,
+        derivative=derivative,
+        orthogonal=True,
+        endomorphism="real",
+    )
