@@ -92,7 +92,7 @@ TOYS = (
     Toy(
         "unknown_argument",
         "failed",
-        ("gdl_components", "registry"),
+        ("gdl_components takes no argument", "'registry'"),
         HEALTHY.replace("gdl_components()", "gdl_components(registry)"),
     ),
     Toy("twin_a", "conflict", ("gdl-toy-twin-a 0.1.0", "gdl-toy-twin-b"), entry="twin", imported=False),

@@ -28,7 +28,7 @@ def run_list(argv: list[str]) -> int:
     if options.kind is not None:
         kind = next((kind for kind in kinds if options.kind in (kind, _plural(kind))), None)
         if kind is None:
-            hint = closest(options.kind, [*kinds, *map(_plural, kinds)])
+            hint = closest(options.kind, map(_plural, kinds))
             hint = hint or f" Known kinds: {', '.join(sorted(kinds)) or 'none'}"
             raise UnknownNameError(f"No plugin offers components of the kind {options.kind!r}.{hint}")
         found = tuple(item for item in found if item.kind == kind)

@@ -14,9 +14,7 @@ def run(argv: list[str]) -> int:
     forced = os.environ.get("GDL_KERNELS", "")
     rows = [(name, "yes" if runs else "no", reason) for name, runs, reason in status()]
     print(table(("backend", "runs", "why"), rows))
-    print(
-        f"\nGDL_KERNELS={forced}: only this one" if forced else "\nGDL_KERNELS is not set: the tensor decides"
-    )
+    print(f"\nGDL_KERNELS={forced}: only this one" if forced else "\nGDL_KERNELS is not set: the tensor decides")
     entries = plugins.kernels()
     if not entries:
         return 0

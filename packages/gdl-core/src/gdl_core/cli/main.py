@@ -32,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``gdl`` and return its exit status: 0, or 1 where a check failed, or 2 for an error of the user."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _dispatch(argv)
+        status = _dispatch(argv)
+        sys.stdout.flush()  # here, where a closed pipe can still be caught
+        return status
     except GdlError as error:
         return _fail(error)
     except KeyboardInterrupt:

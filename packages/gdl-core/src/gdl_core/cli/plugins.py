@@ -2,10 +2,11 @@
 
 import argparse
 import json
+import textwrap
 from dataclasses import asdict
 
 from gdl_core import plugins
-from gdl_core.cli.table import table
+from gdl_core.cli.table import WIDTH, table
 from gdl_core.errors import UnknownNameError, closest
 from gdl_core.plugins import PluginRecord
 from gdl_core.plugins.steps import describe, entries
@@ -14,9 +15,7 @@ from gdl_core.plugins.steps import describe, entries
 def run(argv: list[str]) -> int:
     """Print the table, its JSON, or one plugin. The exit status is 0 whatever the plugins do, 2 if strict."""
     parser = argparse.ArgumentParser(prog="gdl plugins", description=__doc__)
-    parser.add_argument(
-        "action", nargs="?", choices=["show"], help="show NAME: one plugin and what it offers"
-    )
+    parser.add_argument("action", nargs="?", choices=["show"], help="show NAME: one plugin and what it offers")
     parser.add_argument("name", nargs="?", help="a plugin (its namespace) or a component")
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("--no-load", action="store_true", help="read metadata only; no plugin's code runs")
@@ -42,10 +41,15 @@ def _table(found: list[dict]) -> str:
     rows = []
     for record in found:
         api = ".".join(map(str, record["api"])) if record["api"] else "-"
-        hooks = ", ".join(hook.removeprefix("gdl_") for hook in record["hooks"])
+        hooks = " ".join(hook.removeprefix("gdl_") for hook in record["hooks"])
         owner = f"{record['distribution']} {record['version']}"
-        rows.append((record["name"], record["status"], api, owner, record["reason"] or hooks))
-    return table(("name", "status", "api", "distribution", "reason, or hooks"), rows)
+        rows.append((record["name"], record["status"], api, owner, hooks or "-"))
+    lines = []
+    header, *printed = table(("name", "status", "api", "distribution", "hooks"), rows).splitlines()
+    for line, record in zip(printed, found, strict=True):
+        reason = textwrap.wrap(record["reason"], WIDTH - 6, break_long_words=False, break_on_hyphens=False)
+        lines += [line, *(f"      {more}" for more in reason)]
+    return "\n".join([header, *lines])
 
 
 def _show(name: str) -> int:

@@ -21,7 +21,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], width: int = 
     for line in lines:
         start = "".join(f"{cell!s:<{size}}  " for cell, size in zip(line, sizes, strict=False))
         # A table of long names keeps a readable last column, even where it then exceeds the width.
-        wrapped = textwrap.wrap(str(line[-1]), max(width - indent, 30)) or [""]
+        wrapped = textwrap.wrap(str(line[-1]), max(width - indent, 30), break_on_hyphens=False) or [""]
         printed.append((start + wrapped[0]).rstrip())
         printed += [" " * indent + more for more in wrapped[1:]]
     return "\n".join(printed)

@@ -12,6 +12,7 @@ Each plugin goes through these steps; the first that fails decides its status, a
 pluggy checks and calls the hooks; its own loader is never used, because one bad plugin would stop it.
 """
 
+import importlib
 import os
 import sys
 import threading
@@ -19,7 +20,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from importlib.metadata import EntryPoint, MetadataPathFinder
+from importlib.metadata import EntryPoint
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -59,7 +60,7 @@ class PluginManager:
     def refresh(self) -> None:
         """Forget everything and discover again at the next question: for sessions that install a plugin."""
         with self._lock:
-            MetadataPathFinder.invalidate_caches()
+            importlib.invalidate_caches()
             self._clear()
 
     def records(self) -> tuple[PluginRecord, ...]:

@@ -31,9 +31,9 @@ def gdl_components() -> Iterable["Component"]:
 
         @hookimpl
         def gdl_components():
-            yield Component("domain", "hexagon", "gdl_hex.domain:HexGrid", "Hexagonal grid on a torus.")
-            yield Component("layer", "conv", "gdl_hex.conv:HexConv", "Convolution over seven hexagons.")
-            yield Component("recipe", "digits", "gdl_hex:recipes/digits.yaml", "Digits on hexagonal pixels.")
+            yield Component("domain", "hexagon", "gdl_honeycomb.domain:HexGrid", "Hexagonal grid on a torus.")
+            yield Component("layer", "conv", "gdl_honeycomb.conv:HexConv", "Convolution over hexagons.")
+            yield Component("recipe", "digits", "gdl_honeycomb:recipes/digits.yaml", "Digits on hexagonal pixels.")
     """
     raise NotImplementedError
 
@@ -53,7 +53,7 @@ def gdl_cases(component: "Component") -> Iterable["Case"]:
         @hookimpl
         def gdl_cases(component):
             if component.name == "conv":
-                from gdl_hex._cases import build_conv, hexagon_signal
+                from gdl_honeycomb._cases import build_conv, hexagon_signal
 
                 yield Case("conv-2-to-3", build=build_conv, inputs=hexagon_signal)
     """
@@ -72,7 +72,7 @@ def gdl_kernels() -> Iterable["KernelEntry"]:
 
         @hookimpl
         def gdl_kernels():
-            yield KernelEntry("hex_pool", "gdl_hex.kernels.pool", "Pooling over seven hexagons.")
+            yield KernelEntry("hex_pool", "gdl_honeycomb.kernels.pool", "Pooling over seven hexagons.")
     """
     raise NotImplementedError
 
@@ -89,7 +89,7 @@ def gdl_commands() -> Iterable["Command"]:
 
         @hookimpl
         def gdl_commands():
-            yield Command("hexify", "Resample an image to hexagonal pixels.", "gdl_hex.cli:hexify")
+            yield Command("hexify", "Resample an image to hexagonal pixels.", "gdl_honeycomb.cli:hexify")
     """
     raise NotImplementedError
 
@@ -106,7 +106,7 @@ def gdl_checks() -> Iterable["Check"]:
 
         @hookimpl
         def gdl_checks():
-            yield Check("tables", "The table of hexagon neighbours can be read.", "gdl_hex.health:tables")
+            yield Check("tables", "The table of hexagon neighbours can be read.", "gdl_honeycomb.health:tables")
     """
     raise NotImplementedError
 

@@ -1,6 +1,7 @@
 """What is checked about one plugin, step by step; each check ends the loading with a status and a reason."""
 
 import importlib.metadata
+import inspect
 import os
 import traceback
 from collections.abc import Iterable, Mapping
@@ -11,7 +12,7 @@ from typing import Any
 
 from gdl_core._version import __version__
 from gdl_core.errors import closest
-from gdl_core.plugins import targets
+from gdl_core.plugins import spec, targets
 from gdl_core.plugins.spec import GDL_API, HOOKS, Component
 
 GROUP = "gdl.plugins"
@@ -85,13 +86,20 @@ def check_api(module: Any) -> tuple[int, int]:
 
 
 def check_hooks(module: Any) -> None:
-    """Step 6: pluggy ignores an unmarked hook, and offers no spelling for a misspelt one."""
+    """Step 6: pluggy ignores an unmarked hook, and has no sentence for a misspelt one or a wrong argument."""
     for name in sorted(vars(module) if isinstance(module, ModuleType) else dir(module)):
         marked = getattr(getattr(module, name), "gdl_impl", None)
         if name in HOOKS and marked is None:
             raise RejectedError("failed", f"{name} is not marked with @hookimpl")
         if marked and not marked["specname"] and not marked["optionalhook"] and name not in HOOKS:
-            raise RejectedError("failed", f"there is no hook {name!r}.{closest(name, HOOKS)}".rstrip("."))
+            raise RejectedError("failed", f"there is no hook {name!r}.{closest(name, HOOKS, 1)}".rstrip("."))
+        if marked and name in HOOKS:
+            known = inspect.signature(getattr(spec, name)).parameters
+            given = inspect.signature(getattr(module, name)).parameters
+            unknown = [argument for argument in given if argument not in known]
+            if unknown:
+                takes = f"only {', '.join(known)}" if known else "no argument"
+                raise RejectedError("failed", f"{name} takes {takes}, got {', '.join(map(repr, unknown))}")
 
 
 def check_item(item: Any, hook: str, expected: type) -> None:
@@ -101,9 +109,7 @@ def check_item(item: Any, hook: str, expected: type) -> None:
         raise RejectedError("failed", f"{hook} must yield {expected.__name__} objects, got {got}")
     name = item.name
     if not isinstance(name, str) or not name or "/" in name or any(map(str.isspace, name)):
-        raise RejectedError(
-            "failed", f"{hook} yields the name {name!r}; a name is text without '/' and spaces"
-        )
+        raise RejectedError("failed", f"{hook} yields the name {name!r}; a name is text without '/' and spaces")
 
 
 def check_target(item: Any, module: Any) -> None:
