@@ -114,6 +114,7 @@ def _from_json(value: Any) -> Any:
 class TensorDataclass:
     """Base of tensor dataclasses: moving, pinning, mapping and printing, derived from the fields."""
 
+    __dataclass_fields__: typing.ClassVar[dict[str, Any]]
     _data_fields: typing.ClassVar[tuple[str, ...]] = ()
     _static_fields: typing.ClassVar[tuple[str, ...]] = ()
 
@@ -148,7 +149,7 @@ class TensorDataclass:
         return {name: getattr(self, name) for name in (*self._data_fields, *self._static_fields)}
 
     def __repr__(self) -> str:
-        fields = (f.name for f in dataclasses.fields(self) if f.repr)  # type: ignore[arg-type]
+        fields = (f.name for f in dataclasses.fields(self) if f.repr)
         shown = ", ".join(f"{name}={_show(getattr(self, name))}" for name in fields)
         return f"{type(self).__qualname__}({shown})"
 

@@ -1,0 +1,89 @@
+"""How Numba kernels are compiled, cached and run in parallel.
+
+A kernel is compiled without the GIL for a range of rows ``kernel(lo, hi, ...)``; `run_rows` splits the rows over a
+plain thread pool. Numba's own threads are not used: GNU OpenMP dies after a fork, and its work queue aborts the
+process when two threads call it at once. Every row is computed by one thread in one order, so that the
+result is bitwise the same for any number of threads.
+"""
+
+import bisect
+import itertools
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+from numba.core import config
+
+from gdl_core.cache import cache_dir
+
+_LOCK = threading.Lock()
+_POOL: tuple[int, ThreadPoolExecutor] | None = None  # (size, pool)
+# Below this many multiply-adds a thread costs more than it saves.
+MIN_WORK = 1 << 16
+
+
+def compile_kernel(function: Callable[..., None]) -> Callable[..., None]:
+    """Compile `function` at its first call, kept on disk in `cache_dir` where there is one.
+
+    Sums may be reassociated and fused, which vectorises dot products; NaN and infinity are kept as they are.
+    """
+    options: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz"}}
+    folder = cache_dir()
+    if folder is None:
+        return numba.njit(**options)(function)
+    with _LOCK:
+        # Numba picks a function's cache folder when it is decorated, from this setting; by default it would write
+        # into the installed package. NUMBA_CACHE_DIR, if the user set it, wins.
+        before, config.CACHE_DIR = config.CACHE_DIR, config.CACHE_DIR or str(folder / "numba")
+        try:
+            return numba.njit(cache=True, **options)(function)
+        except (RuntimeError, OSError):  # no folder can be written: compile in every process
+            return numba.njit(**options)(function)
+        finally:
+            config.CACHE_DIR = before
+
+
+def run_rows(kernel: Callable[..., None], ptr: np.ndarray, width: int, *args: Any) -> None:
+    """Call ``kernel(lo, hi, ptr, *args)`` for ranges that cover all rows, on `torch.get_num_threads()` threads.
+
+    Args:
+        ptr: ``[n + 1]`` offsets of the rows; ranges are balanced in rows + entries.
+        width: work per entry, in multiply-adds.
+    """
+    rows = len(ptr) - 1
+    total = int(ptr[-1]) + rows
+    threads = min(torch.get_num_threads(), 1 + total * width // MIN_WORK, rows)
+    if threads <= 1:
+        kernel(0, rows, ptr, *args)
+        return
+    parts = 4 * threads  # more parts than threads, so that one slow part does not hold up the rest
+    cuts = [bisect.bisect_left(range(rows), total * k // parts, key=lambda i: int(ptr[i]) + i) for k in range(parts)]
+    cuts.append(rows)
+    pool = _pool(threads)
+    jobs = [pool.submit(kernel, lo, hi, ptr, *args) for lo, hi in itertools.pairwise(cuts) if lo < hi]
+    for job in jobs:
+        job.result()
+
+
+def _pool(threads: int) -> ThreadPoolExecutor:
+    global _POOL
+    with _LOCK:
+        if _POOL is None or _POOL[0] != threads:
+            # An earlier pool of another size ends by itself once nobody refers to it.
+            _POOL = (threads, ThreadPoolExecutor(threads, thread_name_prefix="gdl"))
+        return _POOL[1]
+
+
+def _after_fork() -> None:
+    """A forked child has the pool object but not its threads, and may have copied a lock that was held."""
+    global _POOL, _LOCK
+    _POOL, _LOCK = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

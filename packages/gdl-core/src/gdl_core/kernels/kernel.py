@@ -1,0 +1,72 @@
+"""`Kernel`: one operator, declared once, with a reference, a CPU and a GPU implementation."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from gdl_core.kernels.select import backend_for
+
+
+class Kernel:
+    """A `torch.library` custom operator ``gdl::name`` that runs on one of three backends.
+
+    Args:
+        name: the operator's name in the namespace ``gdl``.
+        reference: plain differentiable PyTorch with a full type annotation; it is the specification, and its
+            annotation is the operator's schema.
+        fake: the same arguments to empty outputs of the right shape and dtype.
+        cpu, cuda: ``"module:function"`` with the same arguments, imported at the first call.
+        setup_context, backward: the autograd formula as `torch.library.register_autograd` takes it. `backward` is made
+            of operators (this one, others, plain PyTorch), so that derivatives of any order exist.
+        device_of: the position of the argument whose device chooses the backend.
+
+    Calling the kernel runs the operator. Under `torch.func` transforms and forward-mode differentiation, which a
+    custom operator does not support, the reference runs instead.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        reference: Callable[..., Any],
+        *,
+        fake: Callable[..., Any],
+        cpu: str,
+        cuda: str,
+        setup_context: Callable[[Any, tuple, Any], None],
+        backward: Callable[..., Any],
+        device_of: int = 0,
+    ) -> None:
+        self.name, self.reference = name, reference
+        self._targets = {"cpu": cpu, "cuda": cuda}
+        self._loaded: dict[str, Callable[..., Any]] = {"reference": reference}
+        self._device_of = device_of
+        schema = torch.library.infer_schema(reference, mutates_args=())
+        self.op = torch.library.custom_op(f"gdl::{name}", self._run, mutates_args=(), schema=schema)
+        self.op.register_fake(fake)
+        self.op.register_autograd(backward, setup_context=setup_context)
+
+    def backend(self, name: str) -> Callable[..., Any]:
+        """Return the implementation called `name`, importing it if need be. Not differentiable, but `reference`."""
+        if name not in self._loaded:
+            module, _, function = self._targets[name].partition(":")
+            self._loaded[name] = getattr(importlib.import_module(module), function)
+        return self._loaded[name]
+
+    def _run(self, *args: Any) -> Any:
+        return self.backend(backend_for(args[self._device_of]))(*args)
+
+    def __call__(self, *args: Any) -> Tensor | Any:
+        if not torch.compiler.is_compiling() and _transforming():
+            return self.reference(*args)
+        return self.op(*args)
+
+    def __repr__(self) -> str:
+        return f"Kernel('gdl::{self.name}')"
+
+
+def _transforming() -> bool:
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
