@@ -25,6 +25,13 @@ COMPONENTS = (
     ("group", "symmetric", "gdl_core.groups:SymmetricGroup", "S_n: all permutations of n points."),
     ("group", "so", "gdl_core.groups:SO", "SO(n): rotations of n-dimensional space."),
     ("group", "o", "gdl_core.groups:O", "O(n): rotations and reflections of n-dimensional space."),
+    ("layer", "linear", "gdl_core.derive:EquivariantLinear", "Every linear map between two field types."),
+    (
+        "layer",
+        "operator",
+        "gdl_core.derive:EquivariantOperator",
+        "Every linear map of signals on a finite domain that commutes with a symmetry.",
+    ),
 )
 
 
