@@ -215,6 +215,29 @@ def test_discovery_waits_for_the_first_question_and_refresh_starts_again(monkeyp
         del sys.modules["lazy_toy"]
 
 
+def test_interrupted_discovery_starts_again_at_the_next_question(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    text = "import os\nif os.environ.pop('TOY_INTERRUPT', ''):\n    raise KeyboardInterrupt\nGDL_API = (1, 0)\n"
+    (tmp_path / "interrupted_toy.py").write_text(text)
+    monkeypatch.setenv("TOY_INTERRUPT", "1")
+    registry = PluginManager([EntryPoint("toy", "interrupted_toy", "gdl.plugins")], {})
+    with pytest.raises(KeyboardInterrupt):
+        registry.components()
+    assert [record.status for record in registry.records()] == ["loaded"]
+
+
+def test_plugin_that_asks_the_registry_while_it_is_loaded_gets_an_answer():
+    registry = managed(a=plugin([layer("conv")]))
+    asked = []
+
+    def curious():
+        asked.extend(item.full_name for item in registry.components())
+        return []
+
+    assert registry.register_module("b", plugin(gdl_components=hookimpl(curious))).status == "loaded"
+    assert asked == ["a/conv"]
+
+
 def test_refresh_finds_a_distribution_installed_in_between(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     registry = PluginManager(environ={})

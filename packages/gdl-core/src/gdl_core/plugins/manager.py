@@ -67,8 +67,12 @@ class PluginManager:
         """What became of every plugin, in the order of names. Never raises because of a plugin."""
         with self._lock:
             if not self._discovered:
-                self._discovered = True
-                self._discover()
+                self._discovered = True  # before, so that a plugin which asks while it is loaded gets an answer
+                try:
+                    self._discover()
+                except BaseException:  # Ctrl-C: the next question starts again
+                    self._clear()
+                    raise
             return tuple(sorted(self._records, key=lambda record: (record.name, record.distribution)))
 
     def require_strict(self) -> None:
@@ -174,7 +178,7 @@ class PluginManager:
         items: dict[tuple[str, str], _Item] = {}
         for item in self._call(name, hook):
             steps.check_item(item, hook, expected)
-            key = (item.kind if isinstance(item, Component) else hook, item.name)
+            key = (getattr(item, "kind", hook), item.name)
             if key in items:
                 raise RejectedError("failed", f"{hook} yields the name {item.name!r} twice")
             items[key] = replace(item, namespace=name)
