@@ -146,7 +146,8 @@ class Case:
 
     Args:
         name: unique within the component; shown in the test's name.
-        build: returns a fresh ``torch.nn.Module``; the kit seeds the generator and casts it (also float64).
+        build: returns a fresh ``torch.nn.Module``, which the kit casts to its dtypes; for a component of the
+            kind "domain" or "group" it returns one of these.
         inputs: ``inputs(seed, dtype, device)`` returns a `gdl_core.Signal` (values, domain, type) for it.
         symmetries: names of the symmetries to check; empty: its claims on the signal's domain.
         tolerance: largest relative equivariance error in float64.
