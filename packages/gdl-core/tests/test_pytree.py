@@ -145,3 +145,21 @@ def test_it_is_frozen_and_prints_shapes():
 def test_the_base_class_is_required():
     with pytest.raises(TypeError, match="inherits from TensorDataclass"):
         tensor_dataclass(type("Plain", (), {}))
+
+
+@tensor_dataclass
+class Prefixes(TensorDataclass):
+    edge: Tensor
+    edge_values: Tensor
+
+
+class Scale(nn.Module):
+    def forward(self, x: Tensor, domain: Prefixes) -> Tensor:
+        return x[: domain.edge.shape[0]] * domain.edge_values.sum()
+
+
+def test_a_field_may_begin_with_the_name_of_another():
+    """torch.export writes guards by replacing names as text; sizes of both fields must stay apart."""
+    domain, x = Prefixes(torch.ones(2), torch.ones(3)), torch.ones(4)
+    program = torch.export.export(Scale(), (x, domain))
+    assert torch.equal(program.module()(x, domain), Scale()(x, domain))

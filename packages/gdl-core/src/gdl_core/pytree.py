@@ -46,8 +46,11 @@ def tensor_dataclass(cls: Any = None, *, name: str | None = None) -> Any:
             raise TypeError(f"A tensor dataclass inherits from TensorDataclass; {cls.__qualname__} does not.")
         cls = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
         hints = typing.get_type_hints(cls)
-        cls._data_fields = tuple(f.name for f in dataclasses.fields(cls) if not _is_static(f, hints[f.name]))
-        cls._static_fields = tuple(f.name for f in dataclasses.fields(cls) if f.name not in cls._data_fields)
+        names = [f.name for f in dataclasses.fields(cls) if not _is_static(f, hints[f.name])]
+        # Longest first: torch.export (2.13) replaces names in its guards one after the other, and would take the
+        # `ptr` in `ptr_t` for the field `ptr`.
+        cls._data_fields = tuple(sorted(names, key=len, reverse=True))
+        cls._static_fields = tuple(f.name for f in dataclasses.fields(cls) if f.name not in names)
         _register(cls, name or f"{cls.__module__}.{cls.__qualname__}")
         return cls
 
@@ -71,9 +74,7 @@ def _register(cls: type["TensorDataclass"], name: str) -> None:
         return [getattr(value, f) for f in data], tuple(getattr(value, f) for f in static)
 
     def flatten_with_keys(value: Any) -> tuple[list[tuple[Any, Any]], tuple[Any, ...]]:
-        return [(_pytree.GetAttrKey(f), getattr(value, f)) for f in data], tuple(
-            getattr(value, f) for f in static
-        )
+        return [(_pytree.GetAttrKey(f), getattr(value, f)) for f in data], tuple(getattr(value, f) for f in static)
 
     def unflatten(leaves: Iterable[Any], context: tuple[Any, ...]) -> Any:
         value = object.__new__(cls)
@@ -102,8 +103,7 @@ def _to_json(value: Any, name: str) -> Any:
     if isinstance(value, tuple):
         return {"tuple": [_to_json(item, name) for item in value]}
     raise TypeError(
-        f"Static metadata of {name} must be numbers, strings, None or tuples of them to be exported, "
-        f"got {value!r}."
+        f"Static metadata of {name} must be numbers, strings, None or tuples of them to be exported, got {value!r}."
     )
 
 

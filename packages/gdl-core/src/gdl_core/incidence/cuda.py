@@ -4,6 +4,8 @@ Each public function is the `cuda` backend of the kernel of the same name and ta
 Rows longer than `LONG` are summed in pieces, each by its own program, and the pieces are added in order.
 """
 
+# pyright: reportArgumentType=false
+# Launching with plain numbers for `tl.constexpr` parameters is how Triton is used.
 import torch
 import triton
 import triton.language as tl

@@ -130,31 +130,37 @@ def _search(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Senders, receivers and shifts of one sample, nearest first within each receiver."""
     if cell is None or not any(periodic):
-        if radius is None:
+        if k is not None and radius is None:
             c, r = nearest_pairs(x, q, k)
         else:
-            c, r = keep_nearest(x, q, *pairs_within(x, q, radius), k)
+            c, r = keep_nearest(x, q, *pairs_within(x, q, radius or 0.0), k)
         return c, r, c.new_zeros(len(c), x.shape[1])
     wrap_x, wrap_q = _wraps(x, cell, periodic), _wraps(q, cell, periodic)
     x, q = x - wrap_x @ cell, q - wrap_q @ cell
-    if radius is not None:
-        origin, image, places = _images(x, cell, periodic, radius)
-        c, r = keep_nearest(places, q, *pairs_within(places, q, radius), k)
+    if k is not None and radius is None:
+        origin, image, c, r = _nearest_images(x, q, k, cell, periodic)
     else:
-        # Guess a ball that holds k points. The k nearest images found bound the true radius, which decides.
-        volume = float(torch.linalg.det(cell).abs())
-        reach = 0.7 * (volume * (k + 1) / max(len(x), 1)) ** (1 / x.shape[1])
-        while True:
-            origin, image, places = _images(x, cell, periodic, reach)
-            if len(places) >= k:
-                c, r = nearest_pairs(places, q, k)
-                farthest = float(squared_distance(places[c], q[r]).max().sqrt()) if len(c) else 0.0
-                if farthest <= reach:
-                    break
-                reach = farthest * (1 + 1e-9)
-            else:
-                reach *= 2
+        origin, image, places = _images(x, cell, periodic, radius or 0.0)
+        c, r = keep_nearest(places, q, *pairs_within(places, q, radius or 0.0), k)
     return origin[c], r, (image[c] - wrap_x[origin[c]] + wrap_q[r]).long()
+
+
+def _nearest_images(
+    x: Tensor, q: Tensor, k: int, cell: Tensor, periodic: Sequence[bool]
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Images (origin, shift), and the pairs of image and query. The radius to look in is guessed, then corrected."""
+    volume = float(torch.linalg.det(cell).abs())
+    reach = 0.7 * (volume * (k + 1) / max(len(x), 1)) ** (1 / x.shape[1])
+    while True:
+        origin, image, places = _images(x, cell, periodic, reach)
+        if len(places) >= k or len(q) == 0:
+            c, r = nearest_pairs(places, q, k)
+            farthest = float(squared_distance(places[c], q[r]).max().sqrt()) if len(c) else 0.0
+            if farthest <= reach:
+                return origin, image, c, r
+            reach = farthest * (1 + 1e-9)  # k images are that near, so no farther one is among the nearest
+        else:
+            reach *= 2
 
 
 def _images(x: Tensor, cell: Tensor, periodic: Sequence[bool], reach: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -4,6 +4,8 @@ Every function returns ``(candidate, query)`` index tensors. Trees only propose 
 formula in float64, so that the answer does not depend on who proposed them.
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -15,16 +17,16 @@ def pairs_within(x: Tensor, q: Tensor, radius: float) -> tuple[Tensor, Tensor]:
     """All pairs of ``x[n, d]`` and ``q[m, d]`` at a distance of at most `radius`."""
     if len(x) == 0 or len(q) == 0:
         return _none(x)
-    if x.device.type != "cpu":
+    if not _uses_tree(x):
         found = [
             (c, r + first)
             for first, d2 in _all_distances(x, q)
             for r, c in [(d2 <= radius * radius).nonzero(as_tuple=True)]
         ]
         return torch.cat([c for c, _ in found]), torch.cat([r for _, r in found])
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
-    pairs = cKDTree(q.numpy()).sparse_distance_matrix(cKDTree(x.numpy()), radius * _SLACK, output_type="ndarray")
+    pairs = KDTree(q.numpy()).sparse_distance_matrix(KDTree(x.numpy()), radius * _SLACK, output_type="ndarray")
     c, r = torch.from_numpy(pairs["j"].copy()), torch.from_numpy(pairs["i"].copy())
     keep = squared_distance(x[c], q[r]) <= radius * radius
     return c[keep], r[keep]
@@ -34,16 +36,16 @@ def nearest_pairs(x: Tensor, q: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The `k` nearest of ``x[n, d]`` for each of ``q[m, d]``, nearest first, ties by index; `n` is at least `k`."""
     if len(q) == 0:
         return _none(x)
-    if x.device.type != "cpu":
+    if not _uses_tree(x):
         found = [d2.sort(dim=1, stable=True).indices[:, :k] for _, d2 in _all_distances(x, q)]
         c = torch.cat(found).reshape(-1)
         return c, torch.arange(len(q), device=x.device).repeat_interleave(k)
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
-    tree = cKDTree(x.numpy())
+    tree = KDTree(x.numpy())
     more = min(k + 1, len(x))
-    distance, index = tree.query(q.numpy(), k=range(1, more + 1))
-    distance, index = torch.from_numpy(distance), torch.from_numpy(index).long()
+    distance, index = tree.query(q.numpy(), k=more)
+    distance, index = torch.as_tensor(distance).reshape(-1, more), torch.as_tensor(index).long().reshape(-1, more)
     c = index[:, :k].reshape(-1)
     r = torch.arange(len(q)).repeat_interleave(k)
     if more > k:  # where the next one is as near as the last one, all that are as near must be seen
@@ -77,7 +79,7 @@ def squared_distance(x: Tensor, y: Tensor) -> Tensor:
     return total
 
 
-def _all_distances(x: Tensor, q: Tensor):
+def _all_distances(x: Tensor, q: Tensor) -> Iterator[tuple[int, Tensor]]:
     rows = max(1, _CHUNK // len(x))
     for first in range(0, len(q), rows):
         yield first, squared_distance(x[None], q[first : first + rows, None])
@@ -86,3 +88,7 @@ def _all_distances(x: Tensor, q: Tensor):
 def _none(x: Tensor) -> tuple[Tensor, Tensor]:
     none = torch.zeros(0, dtype=torch.int64, device=x.device)
     return none, none
+
+
+def _uses_tree(x: Tensor) -> bool:
+    return x.device.type == "cpu"

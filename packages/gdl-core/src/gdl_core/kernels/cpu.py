@@ -17,7 +17,6 @@ from typing import Any
 import numba
 import numpy as np
 import torch
-from numba.core import config
 
 from gdl_core.cache import cache_dir
 
@@ -36,6 +35,7 @@ def compile_kernel(function: Callable[..., None]) -> Callable[..., None]:
     folder = cache_dir()
     if folder is None:
         return numba.njit(**options)(function)
+    config: Any = numba.config
     with _LOCK:
         # Numba picks a function's cache folder when it is decorated, from this setting; by default it would write
         # into the installed package. NUMBA_CACHE_DIR, if the user set it, wins.
