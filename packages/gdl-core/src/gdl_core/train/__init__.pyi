@@ -1,0 +1,10 @@
+from .checkpoint import load_model as load_model
+from .names import ConfigError as ConfigError
+from .recipe import Recipe as Recipe
+from .recipe import read_recipe as read_recipe
+from .run import Run as Run
+from .run import evaluate as evaluate
+from .run import train as train
+from .source import Samples as Samples
+from .source import Source as Source
+from .source import Splits as Splits

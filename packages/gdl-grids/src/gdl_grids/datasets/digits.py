@@ -1,0 +1,41 @@
+"""The handwritten digits that scikit-learn carries: real data without a download."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from gdl_grids.datasets.images import Arrays, Images
+
+
+class Digits(Images):
+    """1,797 handwritten digits of 8 x 8 pixels with 17 grey levels (Alpaydin, Kaynak 1998), from scikit-learn.
+
+    One fifth of every class is the test set, by a fixed permutation. Needs the extra gdl-core[train].
+
+    Args:
+        shift, flip, boundary: see `Images`.
+    """
+
+    size = (8, 8)
+    levels = 16.0
+    mean, std = (0.3052,), (0.3758,)
+    classes = tuple("0123456789")
+
+    def __init__(self, shift: int = 0, flip: bool = False, boundary: str = "periodic"):
+        super().__init__(None, shift, flip, boundary)
+
+    def arrays(self) -> tuple[Arrays, Arrays]:
+        from sklearn.datasets import load_digits
+
+        data: Any = load_digits()
+        order = np.random.default_rng(0).permutation(len(data.target))
+        labels = data.target[order]
+        # The rank of a sample within its class decides, so that every class gives the same share.
+        rank = np.zeros(len(labels), int)
+        for label in range(10):
+            rank[labels == label] = np.arange((labels == label).sum())
+        images = torch.from_numpy(data.images[order].astype(np.uint8))[:, None]
+        test = torch.from_numpy(rank % 5 == 0)
+        targets = torch.from_numpy(labels).long()
+        return (images[~test], targets[~test]), (images[test], targets[test])
