@@ -42,7 +42,7 @@ class Shift(Symmetry):
         super().__init__("shift", CyclicGroup(domain.size), domain)
 
     def move(self, g: Tensor, values: Tensor, domain: Domain) -> tuple[Tensor, Domain]:
-        return values.roll(int(g) * domain.num_points // self.domain.num_points, 2), domain
+        return values.roll(int(g) * domain.num_points // self.domain.num_points, -1), domain
 
     def candidates(self, g: Tensor, signal: Signal) -> list[Signal]:
         ratio = self.domain.num_points // signal.domain.num_points

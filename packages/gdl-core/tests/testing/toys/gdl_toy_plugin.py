@@ -21,7 +21,7 @@ class Toy:
     def __init__(
         self, kinds: Mapping[str, str], exceptions: Mapping[str, str] | None = None, without_case: bool = False
     ):
-        self.kinds, self.exceptions, self.without_case = dict(kinds), dict(exceptions or {}), without_case
+        self.kinds, self.exceptions, self.without_case = dict(kinds), exceptions or {}, without_case
 
     @hookimpl
     def gdl_components(self):
@@ -37,7 +37,7 @@ class Toy:
         name = component.target.partition(":")[2]
         inputs = parts.constant_signal if name == "Constant" else parts.random_signal
         build = (lambda: parts.Ring(8)) if name == "Ring" else getattr(parts, name)
-        yield Case("ring", build, inputs, exceptions=self.exceptions)
+        yield Case("ring", build, inputs, exceptions=dict(self.exceptions))
 
 
 _ITSELF = Toy({"Conv": "layer", "Pool": "coarsening", "Mean": "readout", "Ring": "domain"})
