@@ -7,6 +7,7 @@ from torch import Tensor
 
 from gdl_core.groups.base import Group
 from gdl_core.groups.finite import FiniteGroup
+from gdl_core.groups.tangent import velocity
 
 
 class Homomorphism:
@@ -45,9 +46,7 @@ class Homomorphism:
         """Map algebra elements, `[..., *element_shape]`."""
         if self._derivative is not None:
             return self._derivative(a)
-        zero = torch.zeros((), dtype=a.dtype)
-        one = torch.ones((), dtype=a.dtype)
-        return torch.func.jvp(lambda t: self(self.source.exp(t * a)).double(), (zero,), (one,))[1]
+        return velocity(lambda t: self(self.source.exp(t * a)).double())
 
     def then(self, other: "Homomorphism") -> "Homomorphism":
         """Return `other` after this one."""

@@ -31,7 +31,7 @@ class _Joined(Group):
         batch = g.shape[:-1]
         parts = torch.split(g, self._sizes, dim=-1)
         return [
-            part.reshape(*batch, *factor.element_shape).to(factor.element_dtype)
+            part.reshape((*batch, *factor.element_shape)).to(factor.element_dtype)
             for part, factor in zip(parts, self.factors)
         ]
 
@@ -40,9 +40,9 @@ class _Joined(Group):
         flat = []
         for part, factor, size in zip(parts, self.factors, self._sizes):
             batch = part.shape[: part.dim() - len(factor.element_shape)]
-            flat.append(part.reshape(*batch, size).to(self.element_dtype))
-        shape = torch.broadcast_shapes(*[part.shape[:-1] for part in flat])
-        return torch.cat([part.expand(*shape, part.shape[-1]) for part in flat], -1)
+            flat.append(part.reshape((*batch, size)).to(self.element_dtype))
+        shape = torch.broadcast_tensors(*[part[..., :1] for part in flat])[0].shape[:-1]
+        return torch.cat([part.expand((*shape, part.shape[-1])) for part in flat], -1)
 
     def identity(self) -> Tensor:
         return self.join([factor.identity() for factor in self.factors])
@@ -107,7 +107,7 @@ class ProductGroup(_Joined):
         batch = a.shape[:-1]
         return self.join(
             [
-                factor.exp(part.reshape(*batch, *factor.element_shape))
+                factor.exp(part.reshape((*batch, *factor.element_shape)))
                 if factor.algebra().shape[0]
                 else factor.identity()
                 for factor, part in zip(self.factors, parts)
