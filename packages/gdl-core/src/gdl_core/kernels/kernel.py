@@ -10,6 +10,8 @@ from torch.autograd import forward_ad
 
 from gdl_core.kernels.select import backend_for
 
+_LIBRARY = torch.library.Library("gdl", "FRAGMENT")
+
 
 class Kernel:
     """A `torch.library` custom operator ``gdl::name`` that runs on one of three backends.
@@ -44,10 +46,13 @@ class Kernel:
         self._targets = {"cpu": cpu, "cuda": cuda}
         self._loaded: dict[str, Callable[..., Any]] = {"reference": reference}
         self._device_of = device_of
+        # Not `torch.library.custom_op`: it does the same, and imports TorchDynamo (two seconds) at the first call.
         schema = torch.library.infer_schema(reference, mutates_args=())
-        self.op = torch.library.custom_op(f"gdl::{name}", self._run, mutates_args=(), schema=schema)
-        self.op.register_fake(fake)
-        self.op.register_autograd(backward, setup_context=setup_context)
+        _LIBRARY.define(name + schema, tags=(torch.Tag.pt2_compliant_tag,))
+        _LIBRARY.impl(name, self._run, "CompositeExplicitAutograd")
+        torch.library.register_fake(f"gdl::{name}", fake, lib=_LIBRARY)
+        torch.library.register_autograd(f"gdl::{name}", backward, setup_context=setup_context, lib=_LIBRARY)
+        self.op = getattr(torch.ops.gdl, name).default
 
     def backend(self, name: str) -> Callable[..., Any]:
         """Return the implementation called `name`, importing it if need be. Not differentiable, but `reference`."""
