@@ -75,7 +75,7 @@ def test_exceptions_of_a_case_become_strict_xfails():
 
 def test_a_misspelt_expected_failure_raises_and_offers_the_closest_check():
     manager = manager_of(Toy({"Conv": "layer"}))
-    with pytest.raises(ValueError, match="'check_exprot', which is no check of 'toy'. Did you mean 'check_export'"):
+    with pytest.raises(ValueError, match=r"'check_exprot', which is no check of 'toy'\. Did you mean 'check_export'"):
         parametrize_with_checks("toy", {"check_exprot": "?"}, manager=manager)
     with pytest.raises(ValueError, match="exception for 'check_exprot', which is no check of a layer"):
         list(subjects("toy", manager_of(Toy({"Conv": "layer"}, exceptions={"check_exprot": "?"}))))

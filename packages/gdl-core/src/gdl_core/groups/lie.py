@@ -25,7 +25,8 @@ class LieGroup(Group):
     `realify`.
 
     >>> import torch
-    >>> SL2 = LieGroup("SL(2)", torch.tensor([[[1., 0], [0, -1]], [[0, 1], [0, 0]], [[0, 0], [1, 0]]]), is_compact=False)
+    >>> algebra = torch.tensor([[[1., 0], [0, -1]], [[0, 1], [0, 0]], [[0, 0], [1, 0]]])
+    >>> SL2 = LieGroup("SL(2)", algebra, is_compact=False)
     >>> SL2.representation("standard").dim
     2
     """

@@ -146,7 +146,7 @@ class Dual(Representation):
         self.base = base
 
     def matrix(self, g: Tensor) -> Tensor:
-        return self.base.matrix(self.group.inverse(g)).mT
+        return self.base.matrix(self.group.inverse(g)).mT.contiguous()
 
     def derivative(self, a: Tensor) -> Tensor:
         return -self.base.derivative(a).mT

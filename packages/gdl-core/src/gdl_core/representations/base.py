@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gdl_core.groups.base import Group
+from gdl_core.groups.tangent import velocity
 
 if TYPE_CHECKING:
     from gdl_core.groups.homomorphism import Homomorphism
@@ -38,16 +39,15 @@ class Representation:
     def matrix(self, g: Tensor) -> Tensor:
         """Return ρ(g), `[..., d, d]` in float64."""
         images = self.images(g)
-        return torch.nn.functional.one_hot(images, self.dim).double().mT
+        return torch.nn.functional.one_hot(images, self.dim).double().mT.contiguous()  # torch.kron needs it
 
     def images(self, g: Tensor) -> Tensor:
-        """Return, for a permutation representation, the image of each coordinate: e_j goes to e_images[j], `[..., d]`."""
+        """Return the image of each coordinate, `[..., d]`, of a permutation: e_j goes to e_images[j]."""
         raise TypeError(f"{self!r} does not permute coordinates, so it has no images.")
 
     def derivative(self, a: Tensor) -> Tensor:
         """Return dρ(a) for an element `a` of the Lie algebra, `[..., d, d]`: d/dt ρ(exp(ta)) at 0."""
-        zero, one = torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64)
-        return torch.func.jvp(lambda t: self.matrix(self.group.exp(t * a)), (zero,), (one,))[1]
+        return velocity(lambda t: self.matrix(self.group.exp(t * a)))
 
     def act(self, g: Tensor, x: Tensor, dim: int = -1) -> Tensor:
         """Apply ρ(g) to axis `dim` of `x`, for a single element g `[*element_shape]`."""

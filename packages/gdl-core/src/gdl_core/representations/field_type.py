@@ -19,15 +19,15 @@ Fields = tuple[tuple[int, Representation], ...]
 
 
 class FieldType:
-    """A direct sum of representations with multiplicities: the type of a feature's channel axis (the book, §4.5 "fibre").
+    """A direct sum of representations with multiplicities: what a feature vector is (the book, §4.5 "fibre").
 
     Args:
         group: the group that acts on the features.
         fields: a string such as `"16x0e+8x1o"` or `"8xregular"` (`"64"` alone means 64 invariant channels), or pairs
             (multiplicity, representation or name).
 
-    The field `c x ρ` occupies `c · dim ρ` neighbouring channels, component-major: reshaped `[dim ρ, c]`. A field type is a
-    value: it compares by content and its repr makes it again.
+    The field `c x ρ` occupies `c · dim ρ` neighbouring channels, component-major: reshaped `[dim ρ, c]`. A field
+    type is a value: it compares by content and its repr makes it again.
 
     >>> from gdl_core.groups import DihedralGroup
     >>> FieldType(DihedralGroup(4), "2xtrivial + 3xstandard")
@@ -148,7 +148,7 @@ def as_type(value: "FieldType | int") -> FieldType:
 
 def _parse(group: Group, fields: "str | int | Sequence[tuple[int, Representation | str]]") -> Fields:
     if isinstance(fields, int):
-        fields = str(fields)
+        fields = [(fields, "trivial")]
     if isinstance(fields, str):
         fields = [_term(group, term) for term in _terms(fields)]
     parsed = []
