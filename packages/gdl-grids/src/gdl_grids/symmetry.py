@@ -36,10 +36,11 @@ class LatticeSymmetry(Symmetry):
     """A group of maps u -> M u + t of a grid, M a signed permutation of the axes and t a whole shift.
 
     Turns and flips are about the centre of the grid, as `torch.rot90` and `torch.flip` make them. M acts on the fibres:
-    the components of a vector are ordered as the spatial axes are, and a positive turn takes the first axis to the second.
+    the components of a vector are ordered as the spatial axes are, and a positive turn takes the first axis to the
+    second.
 
-    **Coarser grids.** On a grid whose `phase` says where it sits in its parent, g acts in exactly one way: the kept points
-    move, and the phase with them. Without a phase, ⌊t / stride⌋ and ⌈t / stride⌉ both count (`candidates`).
+    **Coarser grids.** On a grid whose `phase` says where it sits in its parent, g acts in exactly one way: the kept
+    points move, and the phase with them. Without a phase, ⌊t / stride⌋ and ⌈t / stride⌉ both count (`candidates`).
 
     Args:
         linear, offset: M and t of an element; t does not include what centres a flip.
