@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from gdl_core.geometry import Domain
 from gdl_core.representations import FieldType
 
+F = TypeVar("F", bound=Callable)
 
-def unwrapped(f: Callable) -> Callable:
+
+def unwrapped(f: F) -> F:
     """Return the module inside `torch.compile(module)`, anything else as it is."""
     inner = getattr(f, "_orig_mod", None)
-    return inner if isinstance(inner, nn.Module) else f
+    return inner if isinstance(inner, nn.Module) else f  # type: ignore[return-value]
 
 
 def takes_domain(f: Callable) -> bool:

@@ -152,6 +152,10 @@ def _derivatives(
         found = [_move(symmetry, back, old, new) for old, new in zip(clean, _tensors(f, result, clean))]
         return (moved.values, *found)
 
+    # Act once outside jvp: what groups cache (hashes, tables) cannot be computed from wrapped tensors.
+    symmetry.act(group.identity(), Signal(widen(signal.values), wide, signal.type))
+    for item in clean:
+        _move(symmetry, group.identity(), item, item)
     zero, one = torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64)
     if step is not None:
         ahead, behind = along(step * one), along(-step * one)

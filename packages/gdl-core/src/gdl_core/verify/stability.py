@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gdl_core.errors import UnknownNameError, closest
-from gdl_core.geometry import Signal
+from gdl_core.geometry import Domain, Signal
 from gdl_core.verify.calling import caller, evaluating, title
 from gdl_core.verify.error import place_outputs
 from gdl_core.verify.measure import align, count_samples, plain, require_finite, sample_norms, widen
@@ -17,7 +17,7 @@ from gdl_core.verify.place import Placed
 
 @runtime_checkable
 class Deformation(Protocol):
-    """A family of deformations τ of a domain, which a domain supplies by `deformations() -> Mapping[str, Deformation]`.
+    """A family of deformations τ of a domain. A domain supplies one, several, or a mapping by name: `deformations()`.
 
     Attributes:
         name: what it is called.
@@ -91,7 +91,9 @@ class Stability:
         return {**names, **numbers, "trials": [asdict(trial) for trial in self.trials]}
 
     def __str__(self) -> str:
-        rows = [("amplitude", "cost c(τ)", "‖ρ(τ)x − x‖ / ‖x‖", "response / ‖x‖", "response to noise")]
+        rows: list[tuple[str, ...]] = [
+            ("amplitude", "cost c(τ)", "‖ρ(τ)x − x‖ / ‖x‖", "response / ‖x‖", "response to noise")
+        ]
         for amplitude in dict.fromkeys(trial.amplitude for trial in self.trials):
             group = [trial for trial in self.trials if trial.amplitude == amplitude]
             columns = ("cost", "motion", "response", "noise")
@@ -167,8 +169,7 @@ def deformation_stability(
 def _choose(signal: Signal, deformation: Deformation | str | None) -> Deformation:
     if deformation is not None and not isinstance(deformation, str):
         return deformation
-    hook = getattr(signal.domain, "deformations", None)
-    known: Mapping[str, Deformation] = hook() if hook is not None else {}
+    known = _supplied(signal.domain)
     if not known:
         raise ValueError(f"{signal.domain!r} supplies no deformations; give one as `deformation=`.")
     if deformation is None:
@@ -179,6 +180,16 @@ def _choose(signal: Signal, deformation: Deformation | str | None) -> Deformatio
             + closest(deformation, known)
         )
     return known[deformation]
+
+
+def _supplied(domain: Domain) -> dict[str, Deformation]:
+    """Return what `domain.deformations()` gives, by name: a mapping, several, or a single one."""
+    hook = getattr(domain, "deformations", None)
+    found = hook() if hook is not None else {}
+    if isinstance(found, Mapping):
+        return dict(found)
+    several = [found] if isinstance(found, Deformation) else list(found)
+    return {item.name: item for item in several}
 
 
 def _law(clean: list[Placed], signal: Signal, f: Callable) -> str:
