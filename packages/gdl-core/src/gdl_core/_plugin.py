@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from gdl_core.kernels.table import KERNELS
-from gdl_core.plugins import Component, KernelEntry, hookimpl
+from gdl_core.plugins import Case, Component, KernelEntry, hookimpl
 
 GDL_API = (1, 0)
 
@@ -39,6 +39,14 @@ COMPONENTS = (
 def gdl_components() -> Iterator[Component]:
     for kind, name, target, summary in COMPONENTS:
         yield Component(kind, name, target, summary)
+
+
+@hookimpl
+def gdl_cases(component: Component) -> Iterator[Case]:
+    if component.kind == "layer":
+        from gdl_core._cases import cases
+
+        yield from cases(component.name)
 
 
 @hookimpl

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from gdl_core.plugins import PluginError, PluginManager
-from gdl_core.testing import parametrize_with_checks, subjects
+from gdl_core.testing import conformance, parametrize_with_checks, subjects
 from gdl_core.testing.collect import parameters
 from gdl_toy_plugin import Toy
 
@@ -122,8 +122,15 @@ def test_the_variant_without_a_file_checks_the_groups_of_core(tmp_path):
     plugin = ("-p", "gdl_core.testing.pytest_plugin", "--pyargs", "gdl_core.testing.conformance")
     done = run(tmp_path, *plugin, "--gdl-plugin", "core", "-k", "group_axioms")
     assert done.returncode == 0 and "6 passed" in done.stdout, done.stdout + done.stderr
-    missing = run(tmp_path, *plugin)
-    assert missing.returncode != 0 and "Name the plugin" in missing.stdout + missing.stderr
+
+
+def test_the_variant_without_a_file_asks_for_the_plugin():
+    class Metafunc:
+        class config:
+            getoption = staticmethod(lambda name, default: [])
+
+    with pytest.raises(pytest.UsageError, match=r"Name the plugin: -p .* --gdl-plugin NAME"):
+        conformance.pytest_generate_tests(Metafunc)
 
 
 def test_isolated_plugins_discovers_nothing(isolated_plugins):
