@@ -67,16 +67,16 @@ def _panel(panel: "Axes", audit: Audit, rows: list, symmetry: str) -> None:
         panel.barh(position, value - FLOOR / 2, left=FLOOR / 2, color=COLOURS[cell.verdict], height=0.72)
         totals.append(math.nan if cell.total is None else max(cell.total, FLOOR))
         if row.name == lost:
+            inside = value > 1e-8  # else the bar is too short to write on
             panel.annotate(
                 "lost here",
-                (value, position),
-                xytext=(-6, 0) if value > 1e-8 else (6, 0),
+                (FLOOR if inside else value, position),
+                xytext=(6, 0),
                 textcoords="offset points",
-                ha="right" if value > 1e-8 else "left",
                 va="center",
                 fontsize=8,
                 fontweight="bold",
-                color="white" if value > 1e-8 else "black",
+                color="white" if inside else "black",
             )
     panel.plot(totals, range(len(rows)), color="black", marker="o", markersize=2.5, linewidth=0.9)
     panel.set_xscale("log")

@@ -152,7 +152,7 @@ def deformation_stability(
                 tau = seed * samples + number
                 moved, cost = chosen.sample(tau, amplitude, signal)
                 got = place_outputs(f, run(moved.values, moved.domain), moved, None)
-                expected = [_carry(chosen, tau, amplitude, item) for item in clean]
+                expected = [_carry(chosen, tau, amplitude, item, signal.domain) for item in clean]
                 motion = sample_norms(_difference(moved.values, signal.values), signal.domain)
                 noisy = signal.values + _noise(signal, motion, draw)
                 shaken = place_outputs(f, run(noisy, signal.domain), signal, None)
@@ -195,7 +195,7 @@ def _supplied(domain: Domain) -> dict[str, Deformation]:
 def _law(clean: list[Placed], signal: Signal, f: Callable) -> str:
     kinds = set()
     for item in clean:
-        if item.domain is not None and repr(item.domain) != repr(signal.domain):
+        if item.domain is not None and not _fits(item, signal.domain):
             raise ValueError(
                 f"{title(f)} returns a signal on {item.domain!r}, another domain than that of its input "
                 f"({signal.domain!r}), where the deformation has no meaning; measure an invariant readout of it."
@@ -204,10 +204,18 @@ def _law(clean: list[Placed], signal: Signal, f: Callable) -> str:
     return " and ".join(sorted(kinds))
 
 
-def _carry(deformation: Deformation, seed: int, amplitude: float, item: Placed) -> Tensor:
+def _fits(item: Placed, domain: Domain) -> bool:
+    try:
+        domain.check(item.values, "deformation_stability")
+    except ValueError:
+        return False
+    return True
+
+
+def _carry(deformation: Deformation, seed: int, amplitude: float, item: Placed, domain: Domain) -> Tensor:
     if item.domain is None or item.type is None:
         return item.values
-    return deformation.sample(seed, amplitude, Signal(item.values, item.domain, item.type))[0].values
+    return deformation.sample(seed, amplitude, Signal(item.values, domain, item.type))[0].values
 
 
 def _difference(a: Tensor, b: Tensor) -> Tensor:
