@@ -194,6 +194,8 @@ def test_misfits_are_sentences():
         aggregate(inc, torch.randn(6, 3))
     with pytest.raises(TypeError, match=r"x must be a floating-point tensor, got torch.int64"):
         aggregate(inc, torch.ones(SENDERS, 3, dtype=torch.int64))
+    with pytest.raises(ValueError, match=r"x is on meta, its senders are on cpu; move one of them"):
+        aggregate(inc, x.to("meta"))
     with pytest.raises(ValueError, match=r"weight must have one row for each of the 14 edges"):
         aggregate(inc, x, torch.ones(3))
     with pytest.raises(ValueError, match=r"weight\[e, h\] with x\[n, h, c\], got weight\[14, 2\]"):

@@ -38,11 +38,11 @@ def aggregate(incidence: Incidence, x: Tensor, weight: Tensor | None = None, mea
     Raises:
         ValueError: if a shape does not fit the incidence. TypeError: if a dtype is not floating-point.
     """
-    _check_rows("x", x, incidence.num_senders, "senders")
+    _check_rows("x", x, incidence.num_senders, "senders", incidence.ptr)
     if weight is None:
         heads = 1
     else:
-        _check_rows("weight", weight, incidence.num_edges, "edges")
+        _check_rows("weight", weight, incidence.num_edges, "edges", incidence.ptr)
         heads = weight.shape[1] if weight.dim() == 2 else 1
         if weight.dim() > 2 or (weight.dim() == 2 and (x.dim() < 2 or x.shape[1] != heads)):
             raise ValueError(
@@ -73,8 +73,8 @@ def edge_dot(incidence: Incidence, a: Tensor, b: Tensor) -> Tensor:
     Raises:
         ValueError: if a shape does not fit the incidence. TypeError: if a dtype is not floating-point.
     """
-    _check_rows("a", a, incidence.num_receivers, "receivers")
-    _check_rows("b", b, incidence.num_senders, "senders")
+    _check_rows("a", a, incidence.num_receivers, "receivers", incidence.ptr)
+    _check_rows("b", b, incidence.num_senders, "senders", incidence.ptr)
     if a.dim() not in (2, 3) or a.shape[1:] != b.shape[1:]:
         raise ValueError(
             f"edge_dot expects a[m, c] and b[n, c], or a[m, h, c] and b[n, h, c], got a{list(a.shape)} "
@@ -92,10 +92,10 @@ def gather(incidence: Incidence, x: Tensor, end: Literal["sender", "receiver"]) 
         ValueError: if `x` has not one row per sender (receiver), or `end` is neither.
     """
     if end == "receiver":
-        _check_rows("x", x, incidence.num_receivers, "receivers")
+        _check_rows("x", x, incidence.num_receivers, "receivers", incidence.ptr)
         rows = (incidence.ptr, None, incidence.receiver)
     elif end == "sender":
-        _check_rows("x", x, incidence.num_senders, "senders")
+        _check_rows("x", x, incidence.num_senders, "senders", incidence.ptr)
         rows = (incidence.ptr_t, incidence.perm, incidence.sender)
     else:
         raise ValueError(f"gather takes the end 'sender' or 'receiver', got {end!r}.")
@@ -152,9 +152,9 @@ def _structure(incidence: Incidence) -> tuple[Tensor, ...]:
 def _rows(rows: Incidence | Tensor, values: Tensor) -> tuple[Tensor, Tensor | None]:
     """The offsets, and the row of each edge where it is known."""
     if isinstance(rows, Incidence):
-        _check_rows("values", values, rows.num_edges, "edges")
+        _check_rows("values", values, rows.num_edges, "edges", rows.ptr)
         return rows.ptr, rows.receiver
-    _check_rows("values", values, None, "edges")
+    _check_rows("values", values, None, "rows", rows)
     if rows.dim() != 1 or rows.shape[0] < 1 or rows.dtype not in (torch.int32, torch.int64):
         raise ValueError(f"ptr must be integers [n + 1], got {rows.dtype} {list(rows.shape)}.")
     if values.shape[0] >= MAX_EDGES:
@@ -162,11 +162,13 @@ def _rows(rows: Incidence | Tensor, values: Tensor) -> tuple[Tensor, Tensor | No
     return rows.int(), None
 
 
-def _check_rows(name: str, x: Tensor, rows: int | None, what: str) -> None:
+def _check_rows(name: str, x: Tensor, rows: int | None, what: str, beside: Tensor) -> None:
     if not x.is_floating_point():
         raise TypeError(f"{name} must be a floating-point tensor, got {x.dtype}.")
     if x.dim() < 1 or (rows is not None and x.shape[0] != rows):
         raise ValueError(f"{name} must have one row for each of the {rows} {what}, got the shape {list(x.shape)}.")
+    if x.device != beside.device:
+        raise ValueError(f"{name} is on {x.device}, its {what} are on {beside.device}; move one of them.")
 
 
 def _row_size(x: Tensor) -> int:
