@@ -85,7 +85,7 @@ def _build(config: dict[str, Any], section: str, kind: type) -> Any:
     _, arguments = accept(target, content["init_args"], section)
     try:
         built = target(**arguments)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise ConfigError(f"{section}: {content['class_path']} cannot be built: {error}") from error
     if not isinstance(built, kind):
         raise ConfigError(

@@ -31,7 +31,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 class StopAtInterrupt(lightning.Callback):
     """At Ctrl-C, finish the batch, save `last.ckpt` and raise `Interrupted`; a second Ctrl-C stops at once.
 
-    Stopping between batches keeps weights, optimiser, scheduler and progress of one step together.
+    Stopping between batches keeps weights, optimiser, scheduler and progress of one step together. After the last
+    batch of an epoch its validation comes first, or it would be missing from the resumed run.
     """
 
     def __init__(self, path: Path, again: str):
@@ -47,7 +48,7 @@ class StopAtInterrupt(lightning.Callback):
         asked = self.asked
         if trainer.world_size > 1:  # every process must stop after the same batch
             asked = trainer.strategy.reduce_boolean_decision(asked, all=False)
-        if asked:
+        if asked and not trainer.is_last_batch:
             trainer.save_checkpoint(self.path)
             raise Interrupted(f"interrupted; everything up to this batch is saved. To go on: {self.again}")
 
@@ -60,6 +61,7 @@ class StopAtInterrupt(lightning.Callback):
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
+        sys.stderr.write("stopping after this batch; Ctrl-C again stops at once, without saving\n")
 
 
 class EpochLines(lightning.Callback):

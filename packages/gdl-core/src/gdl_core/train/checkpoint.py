@@ -51,6 +51,9 @@ def write(content: Mapping[str, Any], path: str | Path) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"The folder {path.parent} of a checkpoint cannot be made: {error.strerror}.") from error
+    try:
         with temporary.open("wb") as file:
             torch.save(dict(content), file)
             file.flush()

@@ -48,9 +48,14 @@ def train(argv: list[str]) -> int:
     if set(argv) & {"-h", "--help"}:
         _say(_recipe_help(recipe.override([word for word in argv if word not in ("-h", "--help")])))
         return 0
+    from gdl_core.train.callbacks import Interrupted
     from gdl_core.train.run import train as run_train
 
-    run = run_train(recipe, argv, output, folder)
+    try:
+        run = run_train(recipe, argv, output, folder)
+    except Interrupted as stop:
+        sys.stderr.write(f"gdl: {stop}\n")
+        return 130  # as a shell reports Ctrl-C
     if int(torch.distributed.is_initialized() and torch.distributed.get_rank()):
         return 0  # the first process speaks for all
     figures = [(key, f"{value:.4f}") for key, value in run.metrics.items() if "/" in key]

@@ -67,6 +67,8 @@ def train(
         Interrupted: Ctrl-C; the state is saved and the sentence says how to go on.
     """
     recipe = (recipe if isinstance(recipe, Recipe) else read_recipe(recipe)).override(overrides)
+    if resume is not None:
+        recipe = Recipe(Path(resume).parent.name, recipe.config)
     config = check(recipe.config)
     trainer_options: TrainerOptions = options(config, "trainer")
     lightning.seed_everything(config["seed"], workers=False, verbose=False)
@@ -165,6 +167,8 @@ def _trainer(chosen: TrainerOptions, task: Task, folder: Path, validated: bool) 
     elif progress == "lines":
         callbacks.append(EpochLines())
     passed = {name: value for name, value in asdict(chosen).items() if name not in OURS}
+    if not validated:
+        passed["limit_val_batches"] = 0
     return lightning.Trainer(
         **passed,
         callbacks=callbacks,
