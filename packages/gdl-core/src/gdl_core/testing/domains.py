@@ -15,7 +15,7 @@ def check_domain_values(subject: Subject) -> None:
     """A domain survives pickle, flattening and `.to`, and keeps its class, its points and its repr. Rule: `Domain`."""
     domain = _domain(subject)
     leaves, spec = _pytree.tree_flatten(domain)
-    require(all(isinstance(leaf, Tensor) for leaf in leaves), f"{domain!r}: a leaf is no tensor.")
+    require(all(leaf is None or isinstance(leaf, Tensor) for leaf in leaves), f"{domain!r}: a leaf is no tensor.")
     text = _pytree.treespec_dumps(spec)
     copies = {
         "pickle": pickle.loads(pickle.dumps(domain)),

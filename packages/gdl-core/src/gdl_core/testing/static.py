@@ -102,7 +102,11 @@ def check_signature(subject: Subject) -> None:
 
 
 def check_docstring(subject: Subject) -> None:
-    """A summary that ends with a period, and every option of the constructor described. Rule: CONTRIBUTING, style."""
+    """A summary that ends with a period, and every option of the constructor described. Rule: CONTRIBUTING, style.
+
+    Options may be described where the constructor is inherited from, or in a class of the same module that the
+    docstring names in backticks ("as in `Conv`").
+    """
     found = subject.target()
     if not callable(found):
         pytest.skip(f"{subject} is not a class or a function")
@@ -115,6 +119,7 @@ def check_docstring(subject: Subject) -> None:
     if inspect.isclass(found):  # an inherited constructor is described where it is defined
         owner = next(cls for cls in found.__mro__ if "__init__" in vars(cls))
         text = "\n".join(filter(None, (text, owner.__doc__, owner.__init__.__doc__)))
+    text += "\n".join(_documentation_named_in(text, found))
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     options = [p.name for p in _parameters(found) if p.kind in named and not p.name.startswith("_")]
     absent = [name for name in options if not re.search(rf"\b{name}\b", text)]
@@ -122,6 +127,13 @@ def check_docstring(subject: Subject) -> None:
     if inspect.isclass(found) and len(options) > 1:
         has_section = re.search(r"^\s*(Args|Attributes):", text, re.MULTILINE)
         require(bool(has_section), f"The docstring of {where} has no section 'Args:' for {', '.join(options)}.")
+
+
+def _documentation_named_in(text: str, found: Any) -> list[str]:
+    """Return the docstrings of the classes and functions of the same module that `text` names in backticks."""
+    module = sys.modules.get(getattr(found, "__module__", ""), None)
+    named = (getattr(module, name, None) for name in re.findall(r"`(\w+)", text))
+    return [one.__doc__ for one in named if callable(one) and one.__doc__]
 
 
 def check_repr(subject: Subject) -> None:
