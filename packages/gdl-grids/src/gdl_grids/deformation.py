@@ -23,6 +23,8 @@ class Warp:
     Values between points are multilinear interpolants that follow the boundary.
     """
 
+    name = "warp"
+
     def __init__(self, grid: "Grid", cutoff: int = 3):
         self.grid, self.cutoff = grid, cutoff
 
