@@ -23,7 +23,8 @@ class Blueprint(nn.Module):
     tensor after a readout or when no coarsening changes the domain, else `(x, domain)`.
 
     Raises:
-        TypeError: at construction, if a part expects another type than the part before it gives; the message names both.
+        TypeError: at construction, if a part expects another type than the part before it gives; the message names
+            both.
     """
 
     def __init__(self, parts: Sequence[nn.Module], domain: Domain | None = None):
@@ -32,8 +33,11 @@ class Blueprint(nn.Module):
         self.parts = nn.ModuleList(_check(parts))
         first = self.parts[0]
         self.in_type: FieldType = first.in_type  # type: ignore[assignment]
-        last = [part for part in self.parts if isinstance(part, Part)][-1]
-        self.out_type: FieldType = last.out_type
+        for part in self.parts:
+            if isinstance(part, Part):
+                self.out_type: FieldType = part.out_type
+            elif isinstance(part, nn.Linear):  # after the readout
+                self.out_type = FieldType.scalars(part.out_features)
         self.has_readout = any(isinstance(part, Readout) for part in self.parts)
         self.changes_domain = any(isinstance(part, Coarsening | Refinement) for part in self.parts)
         if domain is not None:

@@ -66,6 +66,10 @@ class Pointwise(FibreMap):
                 + closest(function, FUNCTIONS)
             )
 
+    def symmetries(self, domain: Domain) -> tuple[str, ...]:
+        """Return the symmetries that permute the points: a nonlinear function does not commute with interpolation."""
+        return tuple(name for name, symmetry in domain.symmetries().items() if symmetry.is_exact)
+
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
         return self.function(x)
 
