@@ -68,6 +68,7 @@ class Conv(_Kernel, Layer):
         kernel_size: points per axis; a tuple also says how many axes there are.
         dilation: the step between taps, per axis.
         groups: blocks of channels that do not mix; `groups=channels` is a depthwise convolution.
+        bias: whether to add b.
         ndim: 1 to 4; 2 where `kernel_size` does not say.
 
     Shapes: `[b, c_in, *shape] -> [b, c_out, *shape]`. In four dimensions it sums 3-D convolutions over the first axis.

@@ -27,6 +27,12 @@ class Grid(Domain):
     A grid made by a coarsening knows its `parent`. Where the coarsening chose which points to keep (adaptive polyphase
     sampling), point u of sample i is point `phase[i] + stride · u` of the parent; `PolyphaseUp` puts it back there.
 
+    Args:
+        shape: the number of points per axis.
+        boundary: what is outside.
+        spacing: the distance between neighbours, one for all axes or one per axis; a coarsening by s multiplies it by
+        s. phase, parent: set by coarsenings.
+
     Raises:
         ValueError: if a size, a boundary or a spacing is not one; the axis is named.
     """

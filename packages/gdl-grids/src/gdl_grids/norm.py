@@ -45,6 +45,7 @@ class GroupNorm(Layer):
     Args:
         type: invariant channels.
         groups: how many groups; one is `LayerNorm`, one per channel is `InstanceNorm`.
+        eps: ε.
 
     Raises:
         ValueError: if `groups` does not divide the channels.
@@ -66,14 +67,24 @@ class GroupNorm(Layer):
 
 
 class LayerNorm(GroupNorm):
-    """`GroupNorm` of one group: statistics over all channels and the grid, per sample (Ba et al. 2016)."""
+    """`GroupNorm` of one group: statistics over all channels and the grid, per sample (Ba et al. 2016).
+
+    Args:
+        type: invariant channels.
+        eps: ε.
+    """
 
     def __init__(self, type: FieldType | int, *, eps: float = 1e-5):
         super().__init__(type, 1, eps=eps)
 
 
 class InstanceNorm(GroupNorm):
-    """`GroupNorm` of one group per channel: statistics over the grid alone (Ulyanov et al. 2016)."""
+    """`GroupNorm` of one group per channel: statistics over the grid alone (Ulyanov et al. 2016).
+
+    Args:
+        type: invariant channels.
+        eps: ε.
+    """
 
     def __init__(self, type: FieldType | int, *, eps: float = 1e-5):
         channels = type if isinstance(type, int) else type.channels

@@ -176,6 +176,10 @@ def binomial(size: int) -> Tensor:
 class Subsample(WindowPool):
     """Every `stride`-th value, from the first, as a strided layer keeps them: the `PolyphasePool` that loses shifts.
 
+    Args:
+        type: invariant channels.
+        stride: per axis.
+
     Shapes: `[b, c, *shape] -> [b, c, *⌈shape / stride⌉]`, and the coarser grid.
     """
 
@@ -185,4 +189,5 @@ class Subsample(WindowPool):
     def forward(self, x: Tensor, domain: Domain | None = None) -> tuple[Tensor, Domain]:
         grid = grid_of(x, domain, self, self.in_type)
         stride = self._axes(self.stride, grid)
-        return x[(..., *[slice(None, None, step) for step in stride])], grid.coarsen(stride)
+        kept = x[(..., *[slice(None, None, step) for step in stride])]
+        return kept.clone(memory_format=torch.contiguous_format), grid.coarsen(stride)

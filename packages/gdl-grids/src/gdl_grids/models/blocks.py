@@ -32,10 +32,10 @@ def coarsening(type: FieldType | int, pool: str) -> Coarsening:
 
 
 class ResidualBlock(Layer):
-    """y = σ(s(x) + N θ_2 σ(N θ_1 x)): two convolutions with norms, added to the input (He et al. 2016; the book, eq. 30).
+    """y = σ(s(x) + N θ_2 σ(N θ_1 x)): two convolutions with norms, added to the input (He et al. 2016; the book, eq.
+    30).
 
     Where input and output differ in channels the shortcut s is a convolution of one point with a norm, else nothing.
-    The second norm starts at zero, so that a block starts as the identity.
 
     Args:
         in_type, out_type: invariant channels.
@@ -53,7 +53,6 @@ class ResidualBlock(Layer):
         same = self.in_type == self.out_type
         self.shortcut = None if same else Conv(in_type, out_type, 1, bias=False, ndim=ndim)
         self.norm3 = None if same else BatchNorm(out_type)
-        self.norm2.weight.data.zero_()
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
         grid = grid_of(x, domain, self, self.in_type)

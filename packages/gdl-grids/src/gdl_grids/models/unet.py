@@ -36,8 +36,8 @@ class UNet(Layer):
     Ronneberger et al. 2015 (the book, Fig. 15). *Any size*: an axis that 2^depth does not divide is extended by its
     boundary at its end, and the output is cropped to the size of the input.
 
-    *What holds.* With a polyphase pool, on a grid whose periodic axes are multiples of 2^depth: equivariance under every
-    whole shift, exactly, as `PolyphaseUp` puts values back where `PolyphasePool` took them. With any other pool:
+    *What holds.* With a polyphase pool, on a grid whose periodic axes are multiples of 2^depth: equivariance under
+    every whole shift, exactly, as `PolyphaseUp` puts values back where `PolyphasePool` took them. With any other pool:
     equivariance under shifts by multiples of 2^depth only. On a periodic axis of another size the seam of the extension
     breaks both.
 
@@ -108,5 +108,5 @@ def unet(
     pool: str = "polyphase",
     ndim: int = 2,
 ) -> UNet:
-    """Return a `UNet` from numbers of channels; for recipes."""
+    """Return a `UNet` of `in_channels` to `out_channels`, for recipes; `channels`, `pool` and `ndim` as there."""
     return UNet(in_channels, out_channels, channels, pool=pool, ndim=ndim)
