@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gdl_core.geometry import Signal
-from gdl_core.testing.subject import Subject, arguments, batches_by_axis, call, is_random, require
+from gdl_core.testing.subject import Subject, arguments, batches_by_axis, call, is_random, perturb, require
 
 
 def close(a: Tensor, b: Tensor, tolerance: float) -> bool:
@@ -149,8 +149,11 @@ def check_double_backward(subject: Subject) -> None:
 
 
 def _differentiable(subject: Subject) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
-    """Return f(x, *parameters), and inputs that require gradients. In training mode if that draws no random numbers."""
-    module, signal = subject.build(training=not is_random(subject)), subject.inputs()
+    """Return f(x, *parameters), and inputs that require gradients. In training mode if that draws no random numbers.
+
+    Constant parameters are perturbed: a function has no derivative on a kink.
+    """
+    module, signal = perturb(subject.build(training=not is_random(subject))), subject.inputs()
     names = [name for name, _ in module.named_parameters()]
     x = signal.values.clone().requires_grad_()
 

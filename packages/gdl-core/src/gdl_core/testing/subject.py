@@ -153,6 +153,19 @@ def is_random(subject: Subject) -> bool:
         return not torch.equal(call(module, signal, seed=1)[0], call(module, signal, seed=2)[0])
 
 
+def perturb(module: nn.Module) -> nn.Module:
+    """Add noise to constant parameters, in place, and return the module.
+
+    A bias that starts at zero hides a broken symmetry, and puts the input of the next ReLU on its kink.
+    """
+    draw = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            if parameter.numel() and bool((parameter == parameter.reshape(-1)[0]).all()):
+                parameter += 0.3 * torch.randn(parameter.shape, generator=draw, dtype=torch.float64).to(parameter)
+    return module
+
+
 def batches_by_axis(signal: Signal) -> bool:
     """Whether axis 0 of the values counts samples (grids, sequences); on points-first domains it counts points."""
     one, many = signal.values[:1], torch.cat([signal.values, signal.values])

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from gdl_core.geometry import Domain, Part, Signal, Symmetry
 from gdl_core.representations import FieldType
 from gdl_core.testing.measure import assert_equivariant, group_elements, worst_error
-from gdl_core.testing.subject import Subject, call, is_random, require
+from gdl_core.testing.subject import Subject, call, is_random, perturb, require
 
 
 def claimed(subject: Subject, module: nn.Module, signal: Signal) -> list[Symmetry]:
@@ -23,16 +23,6 @@ def claimed(subject: Subject, module: nn.Module, signal: Signal) -> list[Symmetr
     elif not names and hasattr(module, "symmetries"):
         names = module.symmetries()  # a Blueprint: those that every part keeps, on its own domain
     return [offered[name] for name in names if name in offered]
-
-
-def perturb(module: nn.Module) -> nn.Module:
-    """Add noise to constant parameters, in place: a bias that starts at zero would hide a broken symmetry."""
-    draw = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            if parameter.numel() and bool((parameter == parameter.reshape(-1)[0]).all()):
-                parameter += 0.3 * torch.randn(parameter.shape, generator=draw, dtype=torch.float64).to(parameter)
-    return module
 
 
 def check_equivariance(subject: Subject) -> None:
