@@ -338,3 +338,42 @@ def test_points_of_several_samples_and_whole_numbers(toys):
     found = audit(Embed(True), signal, "permutation")
     assert found.verdict("permutation") == "lost"
     assert found.first_lost("permutation") in ("table", "code of Embed (before table)", "code of Embed (its output)")
+
+
+def test_only_the_candidate_that_came_by_must_be_kept(toys):
+    # On a coarse grid a turn may have several images, of which a network that is right meets one.
+    from gdl_core.geometry import Symmetry
+
+    class Wide(Symmetry):
+        def move(self, g, values, domain):
+            return torch.rot90(values, int(g), (2, 3)), domain
+
+        def candidates(self, g, signal):
+            turned = self.act(g, signal)
+            coarse = signal.values.shape[-1] < 8
+            return [signal.with_values(turned.values.roll(1, 3)), turned] if coarse else [turned]
+
+    class Kink(nn.Module):
+        def forward(self, x):
+            return x.roll(1, 2)
+
+    signal = toys.image((8, 8))
+    wide = Wide("wide", CyclicGroup(4), signal.domain)
+    assert set(verdicts(audit(nn.Sequential(nn.MaxPool2d(2), nn.MaxPool2d(2)), signal, wide), "wide").values()) == {
+        "exact"
+    }
+    assert audit(nn.Sequential(nn.MaxPool2d(2), Kink()), signal, wide).first_lost("wide") == "1"
+
+
+def test_a_part_that_is_the_whole_network_has_one_row(toys):
+    class Block(Layer):
+        def __init__(self):
+            super().__init__(1, 1)
+            self.inner = Typed(FieldType.scalars(1), False)
+
+        def forward(self, x, domain=None):
+            return self.inner(x, domain) * torch.arange(12)
+
+    found = audit(Block(), toys.image(), "shift")
+    assert verdicts(found) == {"inner": "exact", "(output)": "lost"}
+    assert found.first_lost("shift") == "(output)"

@@ -63,11 +63,14 @@ def audit(
     require_finite(signal.values, "The input of the audit")
     chosen = _choose(signal, symmetries)
     base = _Run(model, signal, chosen, samples, seed)
-    double = base.in_double() if base.needs_double() else None
-    best = double or base
-    fine = best.refined([symmetry for symmetry in chosen if not symmetry.is_exact])
-    rows = [_row(base, call, None, chosen, double, fine) for call in base.calls if call.is_row]
-    positions = [float(call.end) for call in base.calls if call.is_row]
+    double = base.in_double()
+    smooth = [symmetry for symmetry in chosen if not symmetry.is_exact]
+    fine = (double or base).refined(smooth)
+    calls = [call for call in base.calls if call.is_row]
+    if len(calls) > 1:  # a part that is the whole network has the last row already
+        calls = [call for call in calls if call.name]
+    rows = [_row(base, call, None, chosen, double, fine) for call in calls]
+    positions = [float(call.end) for call in calls]
     for place in _code_places(base):
         row = _row(base, base.by_key[place[0]], place, chosen, double, fine)
         judged = [name for name in row.cells if place in base.found[name].code]
@@ -120,7 +123,7 @@ class _Run:
             with watch.hooked():
                 self.calls: list[Call] = record(watch, run, signal)
                 for symmetry in symmetries:
-                    _, elements = group_elements(symmetry, samples, seed)
+                    elements = _distinct(symmetry, samples, seed)
                     self.found[symmetry.name] = measure(watch, run, signal, self.calls, symmetry, elements)
         self.by_key = {call.key: call for call in self.calls}
 
@@ -134,27 +137,27 @@ class _Run:
             with record_watch.hooked():  # to name the module in which NaN appeared first
                 record(record_watch, caller(unwrapped(self.model), self.seed), self.signal)
             raise
-        _, elements = group_elements(symmetry, self.samples, self.seed)
+        elements = _distinct(symmetry, self.samples, self.seed)
         found = [element_error(self.model, run, self.signal, symmetry, g, clean, None, count) for g in elements]
         return max((float(error.max()) for error in found if error.numel()), default=0.0)
 
-    def needs_double(self) -> bool:
+    def _inexact(self, symmetry: Symmetry) -> bool:
         """Whether some error might be rounding, so that a second run in float64 is worth its time."""
-        if self.signal.values.dtype == torch.float64 or self.signal.values.is_complex():
-            return False
-        worst = [self.output[name] for name in self.output]
-        for measured in self.found.values():
-            figures = [*measured.calls.values(), *measured.code.values()]
-            worst += [f.own for f in figures if f.own is not None]
-        return any(error > tolerance(self.signal.values.dtype) for error in worst)
+        measured = self.found[symmetry.name]
+        figures = [*measured.calls.values(), *measured.code.values()]
+        worst = [self.output[symmetry.name], *(f.own for f in figures if f.own is not None)]
+        return max(worst) > tolerance(self.signal.values.dtype)
 
     def in_double(self) -> "_Run | None":
-        """Return the same run with everything in float64, or None if the network cannot."""
+        """Return the run in float64 for the symmetries that need it; None if none does or the network cannot."""
+        wanted = [symmetry for symmetry in self.symmetries if self._inexact(symmetry)]
+        if not wanted or self.signal.values.dtype == torch.float64 or self.signal.values.is_complex():
+            return None
         try:
             model = copy.deepcopy(unwrapped(self.model)).double()
             domain = self.signal.domain.to(dtype=torch.float64)
             signal = Signal(self.signal.values.double(), domain, self.signal.type)
-            return _Run(model, signal, _again(signal, self.symmetries), self.samples, self.seed)
+            return _Run(model, signal, _again(signal, wanted), self.samples, self.seed)
         except REFUSALS:
             return None
 
@@ -170,6 +173,17 @@ class _Run:
             return _Run(unwrapped(self.model), fine, kept, self.samples, self.seed, partial=True) if kept else None
         except REFUSALS:
             return None
+
+
+def _distinct(symmetry: Symmetry, samples: int, seed: int) -> list[Tensor]:
+    """Return generators and samples without repetitions, and without the identity, which shows nothing."""
+    group = symmetry.group
+    kept: dict[str, Tensor] = {}
+    _, elements = group_elements(symmetry, samples, seed)
+    for g in elements:
+        if not group.close(g, group.identity()):
+            kept.setdefault(str(g.tolist()), g)
+    return list(kept.values()) or elements[:1]
 
 
 def _forgiving(run: Callable) -> Callable:

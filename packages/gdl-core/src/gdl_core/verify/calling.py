@@ -41,8 +41,11 @@ def caller(f: Callable, seed: int) -> Callable[[Tensor, Domain], Any]:
     with_domain = takes_domain(f)
 
     def call(values: Tensor, domain: Domain) -> Any:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        cuda = values.device.type == "cuda"
+        with torch.random.fork_rng(devices=[values.device] if cuda else []):
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach the generators of all devices
+            if cuda:
+                torch.cuda.manual_seed(seed)
             return f(values.clone(), domain) if with_domain else f(values.clone())
 
     return call

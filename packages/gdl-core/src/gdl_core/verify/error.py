@@ -11,7 +11,7 @@ from gdl_core.geometry import Signal, Symmetry
 from gdl_core.representations import FieldType
 from gdl_core.verify.calling import caller, declared_type, evaluating, title
 from gdl_core.verify.measure import align, count_samples, decibel, plain, require_finite
-from gdl_core.verify.place import Placed, errors, find_symmetry, images, moved_input, outputs
+from gdl_core.verify.place import Placed, find_symmetry, images, moved_input, nearest, outputs
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def element_error(
     got = place_outputs(f, run(moved.values, moved.domain), moved, wanted)
     if len(got) != len(clean):
         raise ValueError(f"{title(f)} returned {len(clean)} tensors for s and {len(got)} for g·s.")
-    found = [errors(new.values, old, images(symmetry, g, old), count) for new, old in zip(got, clean)]
+    found = [nearest(new.values, old, images(symmetry, g, old), count)[0] for new, old in zip(got, clean)]
     if len({error.shape for error in found}) > 1:  # tensors of different batch sizes: only the worst is comparable
         found = [error.max()[None] for error in found]
     return torch.stack(found).max(0).values

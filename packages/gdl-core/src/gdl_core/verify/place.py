@@ -88,22 +88,35 @@ def _widen_domain(domain: Domain):
     return domain.to(dtype=torch.float64), lambda moved: moved.to(dtype=kind)
 
 
-def errors(got: Tensor, clean: Placed, candidates: list[Placed], samples: int) -> Tensor:
-    """Return the relative error of every sample, `[samples]`: the smallest over the candidates."""
+def nearest(got: Tensor, clean: Placed, candidates: list[Placed], samples: int) -> tuple[Tensor, Tensor]:
+    """Return the relative error of every sample to its nearest candidate, and which that is, both `[samples]`."""
     got = widen(got)
-    best = None
     before, after = (sample_norms(tensor, clean.domain, samples) for tensor in (clean.values, got))
+    found = []
     for image in candidates:
         if image.values.shape != got.shape:
             raise ValueError(
                 f"f(g·s) has shape {list(got.shape)}, but g·f(s) has {list(image.values.shape)}: "
                 "the output changes its shape under the symmetry."
             )
-        error = relative(sample_norms(got - image.values, clean.domain, samples), before, after)
-        best = error if best is None else torch.minimum(best, error)
-    if best is None:
+        found.append(relative(sample_norms(got - image.values, clean.domain, samples), before, after))
+    if not found:
         raise ValueError("The symmetry gives no candidate for g·f(s).")
-    return best
+    best = torch.stack(found).min(0)
+    return best.values, best.indices
+
+
+def chosen(candidates: list[Placed], choice: Tensor | None) -> Placed:
+    """Return the candidate that each sample chose, the first where nothing was chosen."""
+    if choice is None or len(candidates) == 1:
+        return candidates[0]
+    first = candidates[int(choice[0])]
+    if bool((choice == choice[0]).all()) or first.values.shape[0] != len(choice):
+        return first
+    stacked = torch.stack([item.values for item in candidates])
+    return Placed(
+        stacked[choice.to(stacked.device), torch.arange(len(choice), device=stacked.device)], first.domain, first.type
+    )
 
 
 def outputs(result: Any, bases: list[Domain], types: list[FieldType] | FieldType | None, where: str) -> list[Placed]:

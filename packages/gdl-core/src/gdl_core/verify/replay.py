@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from gdl_core.geometry import Domain, Signal, Symmetry
 from gdl_core.verify.calling import declared_type
 from gdl_core.verify.measure import count_samples, narrow, tolerance
-from gdl_core.verify.place import Placed, errors, images, moved_input
+from gdl_core.verify.place import Placed, chosen, images, moved_input, nearest
 from gdl_core.verify.trace import Call, Packed, Watch
 
 # A vector made by code between modules that is further than this from invariant holds positions.
@@ -42,6 +42,10 @@ class Figures:
         self.total = max(self.total or 0.0, _largest(error))
 
 
+# Which candidate each sample took on its way, by (number of the call, "in" or "out", position of the tensor).
+Choices = dict[tuple[int, str, int], Tensor]
+
+
 @dataclass
 class Measured:
     """Everything measured for one symmetry: figures by the key of a call, and by (container, place) of its code."""
@@ -58,17 +62,20 @@ def measure(
     """Return the figures of every call under a symmetry; `watch` must be hooked, `calls` recorded on `signal`."""
     found = Measured({call.key: Figures() for call in calls})
     samples = count_samples(signal)
+    runs: list[tuple[Tensor, Choices]] = []
     for g in elements:
         moved = moved_input(symmetry, g, signal)
-        with watch.heard_by(_Comparer(watch, calls, symmetry, g, samples, found)):
+        comparer = _Comparer(watch, calls, symmetry, g, samples, found)
+        with watch.heard_by(comparer):
             run(moved.values, moved.domain)
+        runs.append((g, comparer.choices))
         for call in calls:
             if call.is_row:
-                _see_alone(call, symmetry, g, samples, found.calls[call.key])
+                _see_alone(call, symmetry, g, comparer.choices, samples, found.calls[call.key])
     _see_vectors(calls, found)
     for call in sorted(calls, key=lambda call: call.end):  # inner containers first
         if not call.is_row:
-            _see_code(watch, calls, call, symmetry, elements, samples, found)
+            _see_code(watch, calls, call, symmetry, runs, samples, found)
     _spread_unplaced(calls, found)
     return found
 
@@ -85,6 +92,7 @@ class _Comparer:
         self._watch, self._symmetry, self._g, self._samples, self._found = watch, symmetry, g, samples, found
         self._times: dict[nn.Module, int] = {}
         self._stack: list[Call | None] = []
+        self.choices: Choices = {}
 
     def before(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
         times = self._times[module] = self._times.get(module, 0) + 1
@@ -95,61 +103,72 @@ class _Comparer:
             got = Packed.of((args, kwargs))
             for store, whole in ((self._found.inputs, False), (self._found.whole, True)):
                 kind = {i: item for i, item in call.inputs.placed.items() if item.is_number != whole}
-                error = self._compare(kind, got) if kind else None
+                error = self._compare(kind, got, call, "in") if kind else None
                 if error is not None:
                     store[call.key] = max(store.get(call.key, 0.0), _largest(error))
 
     def after(self, module: nn.Module, result: Any) -> None:
         call = self._stack.pop()
         if call is not None:
-            error = self._compare(call.result.placed, Packed.of(result))
+            error = self._compare(call.result.placed, Packed.of(result), call, "out")
             if error is not None:
                 self._found.calls[call.key].see_total(error)
 
-    def _compare(self, clean: dict[int, Placed], got: Packed) -> Tensor | None:
+    def _compare(self, clean: dict[int, Placed], got: Packed, call: Call, side: str) -> Tensor | None:
+        choices: dict[int, Tensor] = {}
         try:
-            return compare(clean, got, self._symmetry, self._g, self._samples)
+            return compare(clean, got, self._symmetry, self._g, self._samples, choices)
         except REFUSALS:
             return None
+        finally:
+            self.choices.update({(call.number, side, position): choice for position, choice in choices.items()})
 
 
-def compare(clean: dict[int, Placed], got: Packed, symmetry: Symmetry, g: Tensor, samples: int) -> Tensor | None:
-    """Return the error per sample of `got` against g · clean, at worst over the tensors; None without tensors."""
+def compare(
+    clean: dict[int, Placed],
+    got: Packed,
+    symmetry: Symmetry,
+    g: Tensor,
+    samples: int,
+    choices: dict[int, Tensor] | None = None,
+) -> Tensor | None:
+    """Return the error per sample of `got` against g · clean, at worst over the tensors; None without tensors.
+
+    `choices` receives, for each tensor that had several candidates, which one was nearest to each sample.
+    """
     worst = None
     for position, item in clean.items():
-        tensor = got.leaves[position]
-        error = errors(tensor, item, images(symmetry, g, item), samples)
+        candidates = images(symmetry, g, item)
+        error, choice = nearest(got.leaves[position], item, candidates, samples)
+        if choices is not None and len(candidates) > 1:
+            choices[position] = choice
         if worst is not None and worst.shape != error.shape:
             worst, error = worst.max()[None], error.max()[None]
         worst = error if worst is None else torch.maximum(worst, error)
     return worst
 
 
-class _Moved:
-    """g · packed, once for every candidate: the same candidate is taken for all tensors of equally many."""
+def moved_tree(packed: Packed, symmetry: Symmetry, g: Tensor, choices: Choices, number: int, side: str) -> Any:
+    """Return g · packed as arguments or results of a call.
 
-    def __init__(self, packed: Packed, symmetry: Symmetry, g: Tensor):
-        self._packed = packed
-        self._images = {position: images(symmetry, g, item) for position, item in packed.placed.items()}
-        self.count = max((len(found) for found in self._images.values()), default=1)
-
-    def tree(self, candidate: int) -> Any:
-        tensors: dict[int, Tensor] = {}
-        domains: dict[int, Domain] = {}
-        moved: list[tuple[Domain | None, Domain | None]] = []
-        for position, found in self._images.items():
-            image = found[candidate % len(found)]
-            before: Placed = self._packed.placed[position]
-            # A fresh copy: identity elements give the recorded tensor itself, and a module may work in place.
-            tensors[position] = narrow(image.values, before.values.dtype).clone()
-            moved.append((before.domain, image.domain))
-        for position, leaf in enumerate(self._packed.leaves):
-            if isinstance(leaf, Domain):
-                domains[position] = next((new for old, new in moved if old is leaf and new is not None), leaf)
-        return self._packed.rebuilt(tensors, domains)
+    Where several signals count as g · x, each sample takes the one that came by in the run on g·s: only that one need
+    be kept by what follows (a grid turned about its centre, not about a point beside it).
+    """
+    tensors: dict[int, Tensor] = {}
+    domains: dict[int, Domain] = {}
+    moved: list[tuple[Domain | None, Domain | None]] = []
+    for position, before in packed.placed.items():
+        image = chosen(images(symmetry, g, before), choices.get((number, side, position)))
+        # A fresh copy: identity elements give the recorded tensor itself, and a module may work in place.
+        tensors[position] = narrow(image.values, before.values.dtype).clone()
+        moved.append((before.domain, image.domain))
+    for position, leaf in enumerate(packed.leaves):
+        if isinstance(leaf, Domain):
+            domains[position] = next((new for old, new in moved if old is leaf and new is not None), leaf)
+    return packed.rebuilt(tensors, domains)
 
 
-def _see_alone(call: Call, symmetry: Symmetry, g: Tensor, samples: int, figures: Figures) -> None:
+def _see_alone(call: Call, symmetry: Symmetry, g: Tensor, choices: Choices, samples: int, figures: Figures) -> None:
     """Run the module again on g·(its clean input) and compare with g·(its clean output)."""
     if figures.unplaced:
         return
@@ -161,12 +180,10 @@ def _see_alone(call: Call, symmetry: Symmetry, g: Tensor, samples: int, figures:
         figures.unplaced = "it takes whole numbers, which an interpolating symmetry cannot move"
         return
     try:
-        moved = _Moved(call.inputs, symmetry, g)
-        for candidate in range(moved.count):
-            args, kwargs = moved.tree(candidate)
-            error = compare(call.result.placed, Packed.of(call.module(*args, **kwargs)), symmetry, g, samples)
-            if error is not None:
-                figures.see_own(error)
+        args, kwargs = moved_tree(call.inputs, symmetry, g, choices, call.number, "in")
+        error = compare(call.result.placed, Packed.of(call.module(*args, **kwargs)), symmetry, g, samples)
+        if error is not None:
+            figures.see_own(error)
     except REFUSALS as refusal:
         figures.unplaced = " ".join(str(refusal).split())[:300]
 
@@ -191,15 +208,21 @@ class _Substituter:
     """Listens while a container runs: compares what its code feeds to each child, and gives it ideal results back."""
 
     def __init__(
-        self, calls: list[Call], container: Call, symmetry: Symmetry, g: Tensor, candidate: int, found: Measured
+        self,
+        calls: list[Call],
+        container: Call,
+        symmetry: Symmetry,
+        g: Tensor,
+        choices: Choices,
+        samples: int,
+        found: Measured,
     ):
-        self._calls, self._container, self._found = calls, container, found
-        self._symmetry, self._g, self._candidate = symmetry, g, candidate
+        self._calls, self._container, self._found, self._samples = calls, container, found, samples
+        self._symmetry, self._g, self._choices = symmetry, g, choices
         self._waiting = list(container.children)
         self._depth = 0
         self._child: Call | None = None
         self.blind = False  # once a tensor without a law went through the code, later ones cannot be judged
-        self.samples = 0
 
     def before(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
         self._depth += 1
@@ -219,7 +242,8 @@ class _Substituter:
             self.blind = True
             return None
         try:
-            return _Moved(self._child.result, self._symmetry, self._g).tree(self._candidate)
+            child = self._child
+            return moved_tree(child.result, self._symmetry, self._g, self._choices, child.number, "out")
         except REFUSALS:
             self.blind = True
             return None
@@ -231,7 +255,7 @@ class _Substituter:
         figures = self._found.code.setdefault((self._container.key, child.key if child else ""), Figures())
         vectors = any(item.domain is None for item in clean.placed.values())
         try:
-            error = compare(clean.placed, got, self._symmetry, self._g, self.samples)
+            error = compare(clean.placed, got, self._symmetry, self._g, self._samples)
         except REFUSALS:
             self.blind = True
             return
@@ -250,7 +274,7 @@ def _see_code(
     calls: list[Call],
     container: Call,
     symmetry: Symmetry,
-    elements: list[Tensor],
+    runs: list[tuple[Tensor, Choices]],
     samples: int,
     found: Measured,
 ) -> None:
@@ -259,22 +283,14 @@ def _see_code(
     The children are then ideal, so any deviation is made by the code between them.
     """
     blind = container.inputs.is_opaque
-    for g in elements if not blind else ():
+    for g, choices in runs if not blind else ():
         try:
-            moved = _Moved(container.inputs, symmetry, g)
-            counts = [moved.count]
-            for number in container.children:
-                child = calls[number]
-                if not found.calls[child.key].unplaced:
-                    counts.append(_Moved(child.result, symmetry, g).count)
-            for candidate in range(max(counts)):
-                args, kwargs = moved.tree(candidate)
-                listener = _Substituter(calls, container, symmetry, g, candidate, found)
-                listener.samples = samples
-                with watch.heard_by(listener):
-                    result = container.module(*args, **kwargs)
-                listener.judge(container.result, Packed.of(result), None)
-                blind = blind or listener.blind
+            args, kwargs = moved_tree(container.inputs, symmetry, g, choices, container.number, "in")
+            listener = _Substituter(calls, container, symmetry, g, choices, samples, found)
+            with watch.heard_by(listener):
+                result = container.module(*args, **kwargs)
+            listener.judge(container.result, Packed.of(result), None)
+            blind = blind or listener.blind
         except REFUSALS:
             blind = True
     figures, code = found.calls[container.key], found.code.get((container.key, ""))
