@@ -4,6 +4,7 @@ import copy
 import io
 import os
 import pickle
+import warnings
 from typing import Any
 
 import pytest
@@ -81,7 +82,9 @@ def check_compile(subject: Subject) -> None:
     torch._dynamo.reset()
     try:
         run = torch.compile(compiled, fullgraph=True, backend=backend)
-        expected, got = _with_gradients(subject, eager, eager), _with_gradients(subject, compiled, run)
+        with warnings.catch_warnings():  # inductor imports parts of torch that warn about themselves
+            warnings.filterwarnings("ignore", message=r".*torch\.jit\.", category=DeprecationWarning)
+            expected, got = _with_gradients(subject, eager, eager), _with_gradients(subject, compiled, run)
     finally:
         torch._dynamo.reset()
     for name, tensor in expected.items():
