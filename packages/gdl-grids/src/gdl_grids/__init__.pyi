@@ -1,6 +1,5 @@
 from .conv import Conv as Conv
 from .conv import StridedConv as StridedConv
-from .convolve import convolve as convolve
 from .deformation import Warp as Warp
 from .grid import Grid as Grid
 from .models import ResidualBlock as ResidualBlock

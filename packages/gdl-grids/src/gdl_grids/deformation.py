@@ -44,7 +44,7 @@ class Warp:
         coefficients = torch.randn(2, d, len(waves), generator=draw, dtype=torch.float64)
         if not len(waves) or amplitude == 0:
             return torch.zeros(d, *shape, dtype=torch.float64), 0.0
-        slope = 2 * math.pi * waves / torch.tensor(shape, dtype=torch.float64)  # [k, d] radians per point
+        slope = 2 * math.pi * waves.double() / torch.tensor(shape, dtype=torch.float64)  # [k, d] radians per point
         # The mean of cos² and sin² over the grid is 1/2, and different waves are orthogonal.
         energy = (coefficients.square().sum((0, 1)) * slope.square().sum(1)).sum() / 2
         coefficients = coefficients * (amplitude / energy.sqrt())

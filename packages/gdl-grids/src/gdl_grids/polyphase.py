@@ -24,6 +24,9 @@ class PolyphasePool(Coarsening):
     only the last rule depends on where a signal sits, and it is met by signals such as a constant, whose grids are all
     alike.
 
+    A signal that some shift leaves as it is has interleaved grids that are all the same: what is kept is right, but no
+    rule can say, equivariantly, where `PolyphaseUp` should put it.
+
     Args:
         type: invariant channels.
         stride: s per axis; must divide the size of the grid, unless `extend`.
