@@ -116,7 +116,7 @@ class _FilterPool(WindowPool):
         grid = grid_of(x, domain, self, self.in_type)
         stride = self._axes(self.stride, grid)
         self._axes(self.size, grid)
-        for axis in reversed(range(grid.ndim)):
+        for axis in range(grid.ndim):  # the last axis last: it is the slowest, and by then there is less of it
             taps = getattr(self, f"taps_{axis if len(self.size) > 1 else 0}")
             n, k = grid.shape[axis], taps.shape[0]
             before = (k - 1) // 2 if k != stride[axis] else 0

@@ -14,17 +14,19 @@ from torch import Tensor
 
 from gdl_grids.kernels.polyphase import choose_phase, fixed_point_bits
 
+BLOCK = 4096  # values of a row whose squares, below 2^40 each, are summed exactly in float64
+
 
 @compile_kernel
-def _largest(lo, hi, ptr, x, out):
-    """out[i] = the largest finite |x[i]|."""
+def _largest(lo, hi, ptr, bits, positive, infinity, out):
+    """out[i] = the largest finite |x[i]| as bits: those of positive numbers are ordered as they are, and vectorise."""
     for i in range(lo, hi):
-        best = x.dtype.type(0)
-        row = x[i]
+        best = bits.dtype.type(0)
+        row = bits[i]
         for k in range(row.size):
-            v = abs(row[k])
-            if v > best and v < np.inf:
-                best = v
+            magnitude = row[k] & positive
+            magnitude = magnitude if magnitude < infinity else bits.dtype.type(0)
+            best = max(best, magnitude)
         out[i] = best
 
 
@@ -35,17 +37,34 @@ def _moments(lo, hi, ptr, x, scale, channels, row_phase, step, energy, total):
         factor = scale[i // channels]
         for r in range(row_phase.size):
             row = x[i, r]
-            for j in range(step):
-                squares, values = np.int64(0), np.int64(0)
-                for k in range(j, row.size, step):
-                    scaled = np.float64(row[k]) * factor
-                    if not abs(scaled) < 2.0e6:  # infinite or NaN
-                        scaled = 0.0
-                    v = np.int64(np.rint(scaled))
-                    squares += v * v
-                    values += v
-                energy[i, row_phase[r] + j] += squares
-                total[i, row_phase[r] + j] += values
+            first = row_phase[r]
+            for start in range(0, row.size, BLOCK * step):
+                stop = min(start + BLOCK * step, row.size)
+                if step == 2:  # both phases of the row at once
+                    squares, values, squares1, values1 = 0.0, 0.0, 0.0, 0.0
+                    for k in range(start, stop, 2):
+                        v = np.rint(np.float64(row[k]) * factor)
+                        w = np.rint(np.float64(row[k + 1]) * factor)
+                        v = v if abs(v) < 2.0e6 else 0.0  # infinite or NaN
+                        w = w if abs(w) < 2.0e6 else 0.0
+                        squares += v * v
+                        values += v
+                        squares1 += w * w
+                        values1 += w
+                    energy[i, first] += np.int64(squares)
+                    total[i, first] += np.int64(values)
+                    energy[i, first + 1] += np.int64(squares1)
+                    total[i, first + 1] += np.int64(values1)
+                    continue
+                for j in range(step):
+                    squares, values = 0.0, 0.0
+                    for k in range(start + j, stop, step):
+                        v = np.rint(np.float64(row[k]) * factor)
+                        v = v if abs(v) < 2.0e6 else 0.0
+                        squares += v * v
+                        values += v
+                    energy[i, first + j] += np.int64(squares)
+                    total[i, first + j] += np.int64(values)
 
 
 @compile_kernel
@@ -112,9 +131,12 @@ def phase(x: Tensor, stride: Sequence[int]) -> Tensor:
     rows = _rows(x)
     ptr = np.arange(b * c + 1)
     work = rows[0].size
-    largest = np.zeros(b * c)
-    run_rows(_largest, ptr, work, rows.reshape(b * c, -1), largest)
-    top = largest.reshape(b, c).max(1)
+    bits = rows.reshape(b * c, -1).view(np.int32 if rows.dtype == np.float32 else np.int64)
+    largest = np.zeros(b * c, dtype=bits.dtype)
+    infinity = np.array(np.inf, dtype=rows.dtype).view(bits.dtype)[()]
+    positive = bits.dtype.type(np.iinfo(bits.dtype).max)  # all bits but the sign
+    run_rows(_largest, ptr, work, bits, positive, infinity, largest)
+    top = largest.view(rows.dtype).reshape(b, c).max(1).astype(np.float64)
     scale = np.ldexp(1.0, fixed_point_bits(x) - np.frexp(np.where(top > 0, top, 1.0))[1])
     energy, total = np.zeros((2, b * c, math.prod(stride)), dtype=np.int64)
     run_rows(_moments, ptr, work, rows, scale, c, row_phases(shape, stride), stride[-1], energy, total)
