@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from gdl_core.geometry import Domain, Symmetry
 from gdl_core.groups import CyclicGroup, DihedralGroup, Homomorphism, ProductGroup, SemidirectProduct
 from gdl_core.incidence import Incidence
@@ -78,6 +77,6 @@ class Wallpaper(Symmetry):
         return place[:, 0] * self.domain.size + place[:, 1]
 
 
-@pytest.fixture()
+@pytest.fixture
 def torus():
     return Torus

@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from gdl_core.derive.intertwiners import intertwiners
 from gdl_core.derive.parameters import DerivedLayer
+from gdl_core.derive.solve import intertwiners
 from gdl_core.geometry.domain import Domain
 from gdl_core.geometry.layer import check_channels
 from gdl_core.geometry.pointwise import FibreMap

@@ -96,7 +96,7 @@ class EquivariantOperator(DerivedLayer):
         self.domain, self.claims = domain, (symmetry.name,)
         for row, (_, rep_out) in enumerate(self._out.fields):
             for column, (_, rep_in) in enumerate(self._into.fields):
-                self._add_term(row, column, operators(symmetry, rep_in, rep_out, locality), dense=False)
+                self._add_term(row, column, operators(symmetry, rep_in, rep_out, locality), points=domain.num_points)
             self._add_bias(row, invariant_signals(symmetry, rep_out) if bias else None)
         self.reset_parameters()
 

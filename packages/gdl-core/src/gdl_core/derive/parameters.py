@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gdl_core.derive.basis import Basis
+from gdl_core.derive.shared import shared_rows
 from gdl_core.geometry.layer import Layer
 from gdl_core.incidence import Incidence, aggregate
 from gdl_core.representations.field_type import FieldType
@@ -47,21 +48,29 @@ class DerivedLayer(Layer):
         self._exact[name] = value
         self.register_buffer(name, value.to(torch.get_default_dtype()), persistent=False)
 
-    def _add_term(self, row: int, column: int, basis: Basis, *, dense: bool) -> None:
-        """Give field `column` a learned path to field `row` along `basis`, scaled to the squared norm of its rows."""
+    def _add_term(self, row: int, column: int, basis: Basis, *, dense: bool = False, points: int = 1) -> None:
+        """Give field `column` a learned path to field `row` along `basis`, scaled to the squared norm of its rows.
+
+        The path takes one of three forms: the dense matrices; one shared matrix at each of `points` points; or the
+        sparse pattern of all entries.
+        """
         if len(basis) == 0:
             return
         scale, count = basis.rows**0.5, len(basis)
-        name = f"basis{row}_{column}"
-        incidence = None
+        shared = None if dense or points == 1 else shared_rows(basis, points)
+        pattern = None
         if dense:
-            self._keep(name, basis.dense() * scale)
+            values = basis.dense() * scale
+        elif shared is not None:
+            sender = shared.sender.reshape(-1)
+            pattern = Incidence.from_edges(sender, torch.arange(len(sender)), basis.columns, len(sender))
+            values = shared.matrices * scale
         else:
-            incidence = Incidence.from_edges(
-                basis.column, basis.row * count + basis.element, basis.columns, basis.rows * count
-            )
-            self._keep(name, incidence.from_given(basis.value * scale))
-        self._plan[row].append((column, incidence))
+            receiver = basis.row * count + basis.element
+            pattern = Incidence.from_edges(basis.column, receiver, basis.columns, basis.rows * count)
+            values = pattern.from_given(basis.value * scale)
+        self._keep(f"basis{row}_{column}", values)
+        self._plan[row].append((column, pattern))
         c_out, c_in = self._out.fields[row][0], self._into.fields[column][0]
         self.weights.append(nn.Parameter(torch.empty(count, c_out, c_in)))
 
@@ -132,10 +141,16 @@ class DerivedLayer(Layer):
 def mix(pattern: Incidence, values: Tensor, x: Tensor, weight: Tensor) -> Tensor:
     """Return Σ_k B_k x w_kᵀ for x `[columns, b, c_in]` and weight `[k, c_out, c_in]`: `[rows, b, c_out]`.
 
-    The pattern joins sender `column` to receiver `row · k + element`; nothing of the size of W is built.
+    With values `[k, d, q]` the pattern gathers the q columns of each point, in the order of the shared matrices. With
+    values `[e]` it joins sender `column` to receiver `row · k + element`. Nothing of the size of W is built.
     """
     columns, batch, c_in = x.shape
-    spread = aggregate(pattern, x.reshape(columns, batch * c_in), values)
+    flat = x.reshape(columns, batch * c_in)
+    if values.dim() == 3:
+        matrix = torch.einsum("kdq,kac->dqac", values, weight)
+        points = pattern.num_receivers // values.shape[2]
+        near = aggregate(pattern, flat).reshape(points, values.shape[2], batch, c_in)
+        return torch.einsum("nqbc,dqac->ndba", near, matrix).flatten(0, 1)
     rows = pattern.num_receivers // weight.shape[0]
-    spread = spread.reshape(rows, weight.shape[0], batch, c_in)
+    spread = aggregate(pattern, flat, values).reshape(rows, weight.shape[0], batch, c_in)
     return torch.einsum("rkbc,kac->rba", spread, weight)

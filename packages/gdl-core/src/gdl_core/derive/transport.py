@@ -56,8 +56,12 @@ def transport_basis(
     rows = receiver[pairs[entry]] * d_out + a
     columns = sender[pairs[entry]] * d_in + b
     element, value = elements[entry], whole[entry, a, b]
-    order = torch.argsort((rows * (points * d_in) + columns) * max(start, 1) + element)
-    rows, columns, element, value = rows[order], columns[order], element[order], value[order]
+    place = rows * (points * d_in) + columns
+    order = torch.argsort(place, stable=True)
+    renamed = torch.empty_like(element)
+    renamed[order] = by_first_entry(element[order], start)  # the canonical order
+    order = torch.argsort(place * max(start, 1) + renamed)
+    rows, columns, element, value = rows[order], columns[order], renamed[order], value[order]
     return Basis(points * d_out, points * d_in, start, element, rows, columns, value, "transport", certificate)
 
 
