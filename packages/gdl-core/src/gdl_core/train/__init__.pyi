@@ -1,3 +1,4 @@
+from .build import build_model as build_model
 from .checkpoint import load_model as load_model
 from .names import ConfigError as ConfigError
 from .recipe import Recipe as Recipe

@@ -9,7 +9,7 @@ from typing import Any
 from jsonargparse import ArgumentError, ArgumentParser
 
 from gdl_core.errors import closest
-from gdl_core.train.names import ConfigError
+from gdl_core.train.names import ConfigError, find_callable
 
 
 def accept(
@@ -47,7 +47,7 @@ def accept(
         if name in names and name not in arguments:
             raise ConfigError(f"--{section}.{name} is missing: {what} needs it.")
     try:
-        checked = parser.parse_object(dict(arguments))
+        checked = parser.parse_object({name: _dotted(value, section) for name, value in arguments.items()})
         plain = json.loads(parser.dump(checked, format="json", skip_validation=True))
         return plain, parser.instantiate(checked).as_dict()
     except (ArgumentError, ValueError, TypeError) as error:
@@ -64,6 +64,18 @@ def describe(target: Callable[..., Any], skip: Iterable[str] = ()) -> list[tuple
         default = "required" if parameter.default is parameter.empty else repr(parameter.default)
         rows.append((name, annotation.replace("typing.", ""), default))
     return rows
+
+
+def _dotted(value: Any, section: str) -> Any:
+    """Replace the component names (plugin/name) of nested objects by dotted paths, the only ones jsonargparse takes."""
+    if not isinstance(value, Mapping):
+        return value
+    found = {key: _dotted(inner, section) for key, inner in value.items()}
+    name = found.get("class_path")
+    if isinstance(name, str) and "/" in name:
+        target = find_callable(name, "")
+        found["class_path"] = f"{target.__module__}.{target.__qualname__}"
+    return found
 
 
 def _required(target: Callable[..., Any]) -> list[str]:

@@ -14,7 +14,7 @@ class Digits(Images):
     One fifth of every class is the test set, by a fixed permutation. Needs the extra gdl-core[train].
 
     Args:
-        shift, flip, boundary: see `Images`.
+        shift, flip, boundary, pad: see `Images`.
     """
 
     size = (8, 8)
@@ -22,8 +22,8 @@ class Digits(Images):
     mean, std = (0.3052,), (0.3758,)
     classes = tuple("0123456789")
 
-    def __init__(self, shift: int = 0, flip: bool = False, boundary: str = "periodic"):
-        super().__init__(None, shift, flip, boundary)
+    def __init__(self, shift: int = 0, flip: bool = False, boundary: str = "periodic", pad: int = 0):
+        super().__init__(None, shift, flip, boundary, pad)
 
     def arrays(self) -> tuple[Arrays, Arrays]:
         from sklearn.datasets import load_digits

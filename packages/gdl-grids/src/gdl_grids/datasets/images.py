@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from gdl_core.errors import DataError
 from gdl_core.geometry import Signal
 from gdl_core.representations import FieldType
@@ -28,6 +29,8 @@ class Images(Source):
         shift: while training, move every image by up to so many pixels along each axis, filling with black.
         flip: while training, mirror half of the images left to right.
         boundary: of the grid that the images live on, for `gdl audit`.
+        pad: black pixels added on every side. On a torus they keep an image from touching itself, and a size with more
+            factors of two lets more pools keep every shift.
     """
 
     size: tuple[int, int] = (28, 28)
@@ -36,12 +39,15 @@ class Images(Source):
     mean: Sequence[float] = (0.5,)
     std: Sequence[float] = (0.5,)
 
-    def __init__(self, root: str | None = None, shift: int = 0, flip: bool = False, boundary: str = "periodic"):
-        if shift < 0:
-            raise ValueError(f"shift: expected a number of pixels from 0, got {shift}")
+    def __init__(
+        self, root: str | None = None, shift: int = 0, flip: bool = False, boundary: str = "periodic", pad: int = 0
+    ):
+        for name, pixels in (("shift", shift), ("pad", pad)):
+            if pixels < 0:
+                raise ValueError(f"{name}: expected a number of pixels from 0, got {pixels}")
         if boundary not in BOUNDARIES:
             raise ValueError(f"boundary: expected {', '.join(BOUNDARIES)}, got {boundary!r}")
-        self.root, self.shift, self.flip, self.boundary = root, shift, flip, boundary
+        self.root, self.shift, self.flip, self.boundary, self.pad = root, shift, flip, boundary, pad
 
     @abstractmethod
     def arrays(self) -> tuple[Arrays, Arrays]:
@@ -55,16 +61,17 @@ class Images(Source):
         )
 
     def prepare(self, images: Tensor) -> Tensor:
-        """Normalise images `uint8[b, c, h, w]` (or floats of the same range) to float32."""
+        """Pad images `uint8[b, c, h, w]` (or floats of the same range) and normalise them to float32."""
         mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (self.mean, self.std))
-        return (images.float() / self.levels - mean) / std
+        return (F.pad(images, [self.pad] * 4).float() / self.levels - mean) / std
 
     def augment(self, images: Tensor) -> Tensor:
         """Return prepared images moved and mirrored at random."""
         if self.flip:
             mirrored = torch.rand(len(images)) < 0.5
             images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
-        return random_shift(images, self.shift, self.prepare(images.new_zeros(1, self.channels, 1, 1)))
+        black = self.prepare(images.new_zeros(1, self.channels, 1, 1))[:, :, :1, :1]
+        return random_shift(images, self.shift, black)
 
     def signal(self, values: Tensor) -> Signal:
         return Signal(values, Grid.of(values, self.boundary), FieldType.scalars(values.shape[1]))

@@ -27,7 +27,7 @@ class NPZ(Images):
         mean: of the pixels divided by `levels`, per channel or one for all; so is `std`.
         std: see `mean`.
         classes: their names; by default their numbers.
-        shift, flip, boundary: see `Images`.
+        shift, flip, boundary, pad: see `Images`.
 
     Raises:
         DataError: from `arrays`, if the file is absent or damaged, lacks an array, or one has another shape.
@@ -45,8 +45,9 @@ class NPZ(Images):
         shift: int = 0,
         flip: bool = False,
         boundary: str = "periodic",
+        pad: int = 0,
     ):
-        super().__init__(None, shift, flip, boundary)
+        super().__init__(None, shift, flip, boundary, pad)
         self.file, self.size, self.channels, self.levels = file, (size[0], size[1]), channels, levels
         self.mean, self.std, self.classes = mean, std, classes
 
