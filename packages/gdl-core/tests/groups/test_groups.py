@@ -197,7 +197,7 @@ def test_the_repr_makes_the_group_again(group):
         (lambda: FiniteGroup.from_generators("x", torch.zeros(1, 2, 2)), "A generator of x is not invertible"),
         (lambda: FiniteGroup.from_generators("x", torch.zeros(1, 2, 3)), "must be square matrices"),
         (
-            lambda: FiniteGroup.from_generators("x", [[1, 0]], order=3),
+            lambda: FiniteGroup.from_generators("x", [[1, 0]], order=3).elements(),
             "declared with order 3, but its generators give 2",
         ),
         (lambda: FiniteGroup.from_elements("x", [[0, 1, 2], [1, 2, 0]]), "not closed under composition"),
@@ -216,7 +216,7 @@ def test_an_infinite_matrix_group_is_refused_before_memory_runs_out(monkeypatch)
     angle = torch.tensor(1.0, dtype=torch.float64)
     turn = torch.stack([torch.stack([angle.cos(), -angle.sin()]), torch.stack([angle.sin(), angle.cos()])])
     with pytest.raises(ValueError, match="has more than 500 elements; enumerating it was stopped"):
-        FiniteGroup.from_generators("irrational", turn[None])
+        FiniteGroup.from_generators("irrational", turn[None]).elements()
 
 
 def test_an_unknown_representation_offers_the_closest():

@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from gdl_core import Blueprint, DihedralGroup, FieldType
+from gdl_core import Blueprint, DihedralGroup, FieldType, Signal
 from gdl_core.derive import operators
-from gdl_core.geometry import Signal
 from gdl_core.testing import parametrize_with_checks
 from gdl_core.verify import equivariance_error
 from gdl_hex import HexConv, HexMean, HexTorus, hex_digits
@@ -43,33 +42,26 @@ def test_scalar_convolution_is_the_centre_and_the_mean_of_the_ring():
 def test_training_on_hexagonal_digits():
     pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
     torch.manual_seed(0)
-    images, labels = hex_digits(12)
+    images, labels = hex_digits(10)
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
     train, test = order[:1297], order[1297:]
-    lattice, point = HexTorus(12), DihedralGroup(6)
-    hidden = FieldType(point, "4xregular")
-    net = Blueprint(
-        [
-            HexConv(lattice, 1, hidden),
-            torch.nn.ReLU(),
-            HexConv(lattice, hidden, hidden),
-            torch.nn.ReLU(),
-            HexConv(lattice, hidden, 64),
-            torch.nn.ReLU(),
-            HexMean(64),
-            torch.nn.Linear(64, 10),
-        ],
-        domain=lattice,
-    )
+    lattice, point = HexTorus(10), DihedralGroup(6)
+    hidden = FieldType(point, "2xregular")
+    parts = [HexConv(lattice, 1, hidden), torch.nn.ReLU(), HexConv(lattice, hidden, hidden), torch.nn.ReLU()]
+    parts += [HexConv(lattice, hidden, hidden), torch.nn.ReLU(), HexConv(lattice, hidden, 64), torch.nn.ReLU()]
+    net = Blueprint([*parts, HexMean(64), torch.nn.BatchNorm1d(64), torch.nn.Linear(64, 10)], domain=lattice)
     optimizer = torch.optim.Adam(net.parameters(), 1e-2)
-    for _ in range(6):
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, total_steps=21 * 7)
+    for _ in range(7):
         for batch in train[torch.randperm(len(train))].split(64):
             loss = torch.nn.functional.cross_entropy(net(images[batch]), labels[batch])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            schedule.step()
+    net.eval()
     with torch.no_grad():
         accuracy = float((net(images[test]).argmax(1) == labels[test]).float().mean())
-    assert accuracy > 0.75, accuracy  # 6 and 9 are one class under turns by 180°, so not far above 0.9
+    assert accuracy > 0.85, accuracy
     signal = Signal(images[:4].double(), lattice, FieldType.scalars(1))
     assert equivariance_error(net.double(), signal, lattice.symmetries()["p6m"]).max < 1e-12

@@ -78,8 +78,9 @@ def check_channels(x: Tensor, expected: FieldType, axis: int, where: nn.Module) 
     """
     if not x.is_floating_point() and not x.is_complex():
         raise TypeError(f"{type(where).__name__} expects floating-point values, got {x.dtype}.")
-    if x.dim() < 2 or x.shape[axis] != expected.channels:
-        got = f"{x.shape[axis]} channels on axis {axis}" if x.dim() >= 2 else "too few axes"
+    has_axis = x.dim() > (axis if axis >= 0 else -axis - 1)
+    if not has_axis or x.shape[axis] != expected.channels:
+        got = f"{x.shape[axis]} channels on axis {axis}" if has_axis else "too few axes"
         raise ValueError(
             f"{type(where).__name__} expects {expected.channels} channels ({expected}), got {got} "
             f"of an input of shape {list(x.shape)}."

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from gdl_core.groups.finite import FiniteGroup
+from gdl_core.groups.finite import MAX_ENUMERATED, FiniteGroup
 
 if TYPE_CHECKING:
     from gdl_core.representations import Representation
@@ -23,11 +23,33 @@ class GeneratedGroup(FiniteGroup):
         self.element_dtype = torch.int64 if self._permutes else torch.float64
         self._generators = generators.to(self.element_dtype)
         self.element_shape = tuple(self._generators.shape[1:])
-        self.order = order
-        if order is None or order != self.elements().shape[0]:
-            self.order = int(self.elements().shape[0])
-        if order is not None and order != self.order:
-            raise ValueError(f"{name} was declared with order {order}, but its generators give {self.order}.")
+        self._declared = order
+
+    @property
+    def order(self) -> int:  # type: ignore[override]  # counted when first asked for
+        """The number of elements: the declared one, or counted by closure."""
+        return int(self.elements().shape[0]) if self._declared is None else self._declared
+
+    def elements(self) -> Tensor:
+        """Return all elements, identity first; raise ValueError if there are too many, or not as many as declared."""
+        if self._declared is not None and self._declared > MAX_ENUMERATED:
+            raise ValueError(f"{self!r} has {self._declared} elements, too many to enumerate.")
+        found = self._enumeration
+        if self._declared is not None and self._declared != found.shape[0]:
+            raise ValueError(
+                f"{self!r} was declared with order {self._declared}, but its generators give {found.shape[0]}."
+            )
+        return found
+
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw `[count, *element_shape]`: uniform, or random words of 64 generators where there are too many elements."""
+        if self._declared is None or self._declared <= MAX_ENUMERATED:
+            return super().sample(count, generator)
+        found = self.identity().expand(count, *self.element_shape)
+        for _ in range(64):
+            choice = torch.randint(len(self._generators), (count,), generator=generator)
+            found = self.compose(self._generators[choice], found)
+        return found
 
     def identity(self) -> Tensor:
         size = self.element_shape[-1]
