@@ -85,6 +85,23 @@ class FieldType:
             moved.append(rep.act(g, field, dim=0).reshape(rep.dim * count, *x.shape[1:]))
         return torch.cat(moved).movedim(0, dim)
 
+    def act_each(self, g: Tensor, x: Tensor) -> Tensor:
+        """Apply another element at each point: g `[n, *element_shape]`, x `[n, c]`: a change of gauge (the book, §4.5).
+
+        Raises:
+            ValueError: if there are not as many elements as points, or the channels do not fit.
+        """
+        if x.dim() != 2 or x.shape[1] != self.channels or g.shape[0] != x.shape[0]:
+            raise ValueError(
+                f"{self!r} expects one element per point and x [n, {self.channels}], got {g.shape[0]} elements "
+                f"and x {list(x.shape)}."
+            )
+        moved = []
+        for (count, rep), part in zip(self.fields, self.slices()):
+            field = x[:, part].reshape(-1, rep.dim, count)
+            moved.append((rep.matrix(g).to(x) @ field).flatten(1))
+        return torch.cat(moved, 1)
+
     def representation(self) -> Representation:
         """Return the direct sum with one copy per channel multiplicity, copy after copy (not component-major)."""
         return direct_sum([count * rep for count, rep in self.fields])
