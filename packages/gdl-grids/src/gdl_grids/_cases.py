@@ -17,7 +17,7 @@ from gdl_grids.readout import GlobalPool
 from gdl_grids.upsample import Upsample
 
 SQUARE = Grid((6, 6))
-KINKS = {"second_order": False}  # ReLU and maximum have no second derivative worth checking
+# second_order=False: ReLU and maximum have no second derivative worth checking.
 
 
 def signals(grid: Grid, channels: int, samples: int = 2) -> Callable[..., Signal]:
@@ -58,12 +58,12 @@ def cases(kind: str, name: str) -> Iterator[Case]:
         "group_norm": [Case("1d", lambda: GroupNorm(4, 2), signals(Grid((8,)), 4))],
         "layer_norm": [Case("2d", lambda: LayerNorm(3), signals(SQUARE, 3))],
         "instance_norm": [Case("3d", lambda: InstanceNorm(2), signals(Grid((3, 3, 4)), 2))],
-        "residual_block": [Case("2d", lambda: ResidualBlock(3, 4), signals(SQUARE, 3), **KINKS)],
+        "residual_block": [Case("2d", lambda: ResidualBlock(3, 4), signals(SQUARE, 3), second_order=False)],
         "strided_conv": [Case("2d", lambda: StridedConv(3, 4), signals(SQUARE, 3))],
         "max_pool": [
-            Case("2d", lambda: MaxPool(3), signals(SQUARE, 3), **KINKS),
-            Case("1d-stride-1", lambda: MaxPool(2, 3, 1), signals(Grid((8,)), 2), **KINKS),
-            Case("4d-zero", lambda: MaxPool(1, 3, 2), signals(Grid((3, 2, 4, 3), "zero"), 1), **KINKS),
+            Case("2d", lambda: MaxPool(3), signals(SQUARE, 3), second_order=False),
+            Case("1d-stride-1", lambda: MaxPool(2, 3, 1), signals(Grid((8,)), 2), second_order=False),
+            Case("4d-zero", lambda: MaxPool(1, 3, 2), signals(Grid((3, 2, 4, 3), "zero"), 1), second_order=False),
         ],
         "avg_pool": [Case("2d", lambda: AvgPool(3), signals(SQUARE, 3))],
         "blur_pool": [
@@ -74,7 +74,12 @@ def cases(kind: str, name: str) -> Iterator[Case]:
         "polyphase_pool": [
             Case("2d", lambda: PolyphasePool(3), signals(SQUARE, 3)),
             Case("1d-blur", lambda: PolyphasePool(2, 3, before="blur", size=3), signals(Grid((9,)), 2)),
-            Case("3d-max", lambda: PolyphasePool(2, before="max", size=2), signals(Grid((4, 4, 2)), 2), **KINKS),
+            Case(
+                "3d-max",
+                lambda: PolyphasePool(2, before="max", size=2),
+                signals(Grid((4, 4, 2)), 2),
+                second_order=False,
+            ),
         ],
         "polyphase_up": [Case("2d", lambda: PolyphaseUp(3, blur=3), kept)],
         "upsample": [
@@ -84,11 +89,11 @@ def cases(kind: str, name: str) -> Iterator[Case]:
         ],
         "global_pool": [
             Case("mean", lambda: GlobalPool(3), signals(SQUARE, 3)),
-            Case("max", lambda: GlobalPool(3, "max"), signals(SQUARE, 3), **KINKS),
+            Case("max", lambda: GlobalPool(3, "max"), signals(SQUARE, 3), second_order=False),
         ],
-        "lenet": [Case("polyphase", lambda: _lenet(), signals(Grid((8, 8)), 1), **KINKS)],
-        "resnet": [Case("polyphase", lambda: _resnet(), signals(Grid((8, 8)), 2), **KINKS)],
-        "unet": [Case("polyphase", lambda: UNet(1, 2, (3, 4)), signals(SQUARE, 1), **KINKS)],
+        "lenet": [Case("polyphase", lambda: _lenet(), signals(Grid((8, 8)), 1), second_order=False)],
+        "resnet": [Case("polyphase", lambda: _resnet(), signals(Grid((8, 8)), 2), second_order=False)],
+        "unet": [Case("polyphase", lambda: UNet(1, 2, (3, 4)), signals(SQUARE, 1), second_order=False)],
     }
     yield from known.get(name, [])
 

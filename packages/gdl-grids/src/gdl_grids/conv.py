@@ -15,8 +15,12 @@ Size = int | tuple[int, ...]
 class _Kernel(nn.Module):
     """Weight and bias of a convolution, and the arguments that both classes share."""
 
+    in_type: FieldType
+    out_type: FieldType
+
     def _prepare(self, kernel_size: Size, dilation: Size, groups: int, bias: bool, ndim: int | None) -> None:
-        scalar_type(self.in_type, self), scalar_type(self.out_type, self)
+        for type in (self.in_type, self.out_type):
+            scalar_type(type, self)
         if ndim is None:
             ndim = len(kernel_size) if isinstance(kernel_size, tuple | list) else 2
         if ndim not in (1, 2, 3, 4):

@@ -157,7 +157,7 @@ def reference_convolve(
         x = extend(x, dim, *axis.rows(0, axis.outputs), axis.boundary)
     x = x.unflatten(1, (groups, -1))
     weight = weight.unflatten(0, (groups, -1))  # [g, o, i, *kernel]
-    total = 0
+    total = x.new_zeros(())
     for tap in torch.cartesian_prod(*[torch.arange(k) for k in weight.shape[3:]]).reshape(-1, len(axes)).tolist():
         rows = x
         for dim, (axis, j, step) in enumerate(zip(axes, tap, dilation), 3):

@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import torch
 from gdl_core.errors import closest
@@ -40,10 +40,21 @@ class Grid(Domain):
     channel_axis: ClassVar[int] = 1
 
     shape: tuple[int, ...]
-    boundary: tuple[str, ...] = "periodic"  # type: ignore[assignment]  # a single word stands for every axis
+    boundary: tuple[str, ...] = "periodic"  # type: ignore[assignment]  # one word stands for every axis
     spacing: tuple[float, ...] = 1.0  # type: ignore[assignment]
     phase: Tensor | None = None  # int64[b, d]
     parent: Self | None = field(default=None, metadata={"static": False})
+
+    if TYPE_CHECKING:  # what `__post_init__` accepts, beyond what it keeps
+
+        def __init__(
+            self,
+            shape: Sequence[int],
+            boundary: str | Sequence[str] = "periodic",
+            spacing: float | Sequence[float] = 1.0,
+            phase: Tensor | None = None,
+            parent: "Grid | None" = None,
+        ): ...
 
     def __post_init__(self):
         shape = _as_tuple(self.shape, 1)

@@ -24,6 +24,8 @@ class BatchNorm(Layer):
     """
 
     claims = EXACT
+    running_mean: Tensor
+    running_var: Tensor
 
     def __init__(self, type: FieldType | int, *, momentum: float = 0.1, eps: float = 1e-5):
         super().__init__(type, type)

@@ -105,4 +105,4 @@ def _fourier(x: Tensor, scale: int, dim: int) -> Tensor:
         matrix = matrix + 2 * torch.cos(k * angle)
     if n % 2 == 0:
         matrix = matrix + torch.cos(n // 2 * angle)
-    return torch.tensordot(x, (matrix / n).to(x.dtype), dims=([dim], [1])).movedim(-1, dim)
+    return (x.movedim(dim, -1) @ (matrix / n).to(x.dtype).mT).movedim(-1, dim)

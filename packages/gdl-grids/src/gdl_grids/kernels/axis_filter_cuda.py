@@ -108,8 +108,8 @@ def axis_filter(
     y = x.new_empty(x.shape[0], n if transposed else outputs, columns)
     if y.numel() == 0:
         return y
-    options = {"TAPS": k, "BOUNDARY": boundary, "BLOCK": BLOCK}
-    options["DTYPE"] = tl.float64 if x.dtype == torch.float64 else tl.float32
+    dtype = tl.float64 if x.dtype == torch.float64 else tl.float32
+    options = {"TAPS": k, "BOUNDARY": boundary, "BLOCK": BLOCK, "DTYPE": dtype}
     grid = (triton.cdiv(y.numel(), BLOCK),)
     if not transposed:
         _forward[grid](x, taps, y, y.numel(), n, outputs, columns, stride, before, **options)
