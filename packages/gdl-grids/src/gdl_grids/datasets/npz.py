@@ -56,7 +56,7 @@ class NPZ(Images):
         if not path.is_file():
             raise DataError(f"NPZ: there is no file {self.file!r}.")
         try:
-            with np.load(path, allow_pickle=False) as content:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
                 absent = [key for key in KEYS if key not in content.files]
                 if absent:
                     listed = ", ".join(content.files) or "nothing"
