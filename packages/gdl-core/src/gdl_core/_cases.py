@@ -1,6 +1,7 @@
 """Small instances of core's own layers for the conformance kit; imported only by it."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -57,9 +58,10 @@ def cases(name: str) -> Iterator[Case]:
     for label, (in_type, out_type) in TYPES.items():
         types = tuple(FieldType(DihedralGroup(BEADS.size), text) for text in (in_type, out_type))
         if name == "linear" and label != "regular":
-            yield Case(label, lambda types=types: EquivariantLinear(*types), _inputs(types[0]))
+            yield Case(label, partial(EquivariantLinear, types[0], types[1]), _inputs(types[0]))
         elif name == "operator" and label != "mixed":
-            yield Case(label, lambda types=types: EquivariantOperator(BEADS, "dihedral", *types), _inputs(types[0]))
+            build = partial(EquivariantOperator, BEADS, "dihedral", types[0], types[1])
+            yield Case(label, build, _inputs(types[0]))
     if name == "operator":
         scalars = FieldType.scalars(3)
         yield Case(

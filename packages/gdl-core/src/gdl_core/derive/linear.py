@@ -62,10 +62,11 @@ class EquivariantLinear(DerivedLayer, FibreMap):
         """
         if not self.is_dense:
             raise ValueError(f"The matrix of {self!r} has more than {DENSE_WEIGHTS} entries; it is never built.")
+        if not len(self.weights):
+            return torch.zeros(self.out_type.channels, self.in_type.channels)
         rows, position = [], 0
-        like = next(iter(self._buffers.values()))  # for dtype and device where there is no weight
         for row, (c_out, rep_out) in enumerate(self._out.fields):
-            blocks = [like.new_zeros(rep_out.dim * c_out, rep.dim * c_in) for c_in, rep in self._into.fields]
+            blocks = [self.weights[0].new_zeros(rep_out.dim * c_out, rep.dim * c_in) for c_in, rep in self._into.fields]
             for column, _ in self._plan[row]:
                 block = torch.einsum("kij,kab->iajb", getattr(self, f"basis{row}_{column}"), self.weights[position])
                 blocks[column] = block.flatten(2).flatten(0, 1)

@@ -88,7 +88,7 @@ class Blueprint(nn.Module):
 
     def table(self) -> str:
         """Return the network as a table: layer, domain, in type, out type, parameters, symmetry."""
-        rows = [("layer", "domain", "in type", "out type", "parameters", "symmetry")]
+        rows: list[tuple[str, ...]] = [("layer", "domain", "in type", "out type", "parameters", "symmetry")]
         domain = self.domain
         after = self.domains() if domain is not None else [None] * len(self.parts)
         for position, (part, then) in enumerate(zip(self.parts, after)):

@@ -123,8 +123,8 @@ def spherical_algebra(degree: int) -> Tensor:
             change[row, degree - order] = 1 / math.sqrt(2)
             change[row, degree + order] = (-1) ** order / math.sqrt(2)
         else:
-            change[row, degree + order] = 1j / math.sqrt(2)
-            change[row, degree - order] = -1j * (-1) ** order / math.sqrt(2)
+            change[row, degree + order] = 1j / math.sqrt(2)  # type: ignore[index]
+            change[row, degree - order] = -1j * (-1) ** order / math.sqrt(2)  # type: ignore[index]
     change = change.conj()  # the table relates functions; coefficients transform with the conjugate
     physics = torch.stack([change @ (-1j * j) @ change.mH for j in (j_x, j_y, j_z)]).real
     # The polar axis of the table is z; ours is y: (x, y, z) of the library is (y, z, x) of the table.

@@ -87,7 +87,7 @@ class ProductGroup(_Joined):
 
     def __new__(cls, factors: Sequence[Group] = ()):  # the default is for pickle
         if cls is ProductGroup and factors and all(isinstance(factor, FiniteGroup) for factor in factors):
-            return super().__new__(FiniteProductGroup)
+            return super().__new__(FiniteProductGroup)  # type: ignore[arg-type]
         return super().__new__(cls)
 
     def __init__(self, factors: Sequence[Group]):
@@ -148,7 +148,7 @@ class SemidirectProduct(_Joined):
     def __new__(cls, normal=None, acting=None, action=None, name: str | None = None):  # defaults for pickle
         finite = isinstance(normal, FiniteGroup) and isinstance(acting, FiniteGroup)
         if cls is SemidirectProduct and finite:
-            return super().__new__(FiniteSemidirectProduct)
+            return super().__new__(FiniteSemidirectProduct)  # type: ignore[arg-type]
         return super().__new__(cls)
 
     def __init__(

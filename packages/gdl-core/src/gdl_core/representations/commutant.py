@@ -125,7 +125,7 @@ def _iterative(pairs: list[tuple[Tensor, Tensor]], rows: int, columns: int) -> T
         back = (a.mT @ gap - gap @ b.mT).sum(1)
         return back.reshape(-1, size).T.numpy()
 
-    operator = LinearOperator((size, size), matvec=lambda v: apply(v[:, None])[:, 0], matmat=apply, dtype=np.float64)
+    operator = _Matrix((size, size), apply)
     draw = torch.Generator().manual_seed(0)
     block = 32
     while block <= size // 4:
@@ -141,6 +141,17 @@ def _iterative(pairs: list[tuple[Tensor, Tensor]], rows: int, columns: int) -> T
             return _polish(apply, vectors[:, :count], 0.5 * float(values[count]), scale)
         block *= 2
     return _dense(pairs, rows, columns)
+
+
+class _Matrix(LinearOperator):
+    """The matrix M, known by what it does to a block of vectors."""
+
+    def __init__(self, shape: tuple[int, int], apply: Callable[[np.ndarray], np.ndarray]):
+        super().__init__(np.float64, shape)
+        self._block = apply
+
+    def _matmat(self, X: np.ndarray) -> np.ndarray:
+        return self._block(X)
 
 
 def _polish(apply: Callable[[np.ndarray], np.ndarray], vectors: np.ndarray, low: float, high: float) -> Tensor:

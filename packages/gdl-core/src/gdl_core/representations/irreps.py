@@ -87,7 +87,7 @@ def numeric_irreps(group: "FiniteGroup") -> tuple[Representation, ...]:
         matrices = torch.einsum("gha,hb->gab", basis[table], basis)
         character = matrices.diagonal(dim1=-2, dim2=-1).sum(-1)
         norm = round(float(character.square().mean()), 6)
-        kind = {1: "real", 2: "complex", 4: "quaternionic"}.get(norm)
+        kind = {1.0: "real", 2.0: "complex", 4.0: "quaternionic"}.get(norm)
         if kind is None:
             raise ArithmeticError(f"The numerical irreps of {group!r} did not separate (norm {norm}).")
         rounded = tuple((character * 1e5).round().to(torch.int64).tolist())
