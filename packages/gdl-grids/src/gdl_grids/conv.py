@@ -19,8 +19,7 @@ class _Kernel(nn.Module):
     out_type: FieldType
 
     def _prepare(self, kernel_size: Size, dilation: Size, groups: int, bias: bool, ndim: int | None) -> None:
-        for type in (self.in_type, self.out_type):
-            scalar_type(type, self)
+        c_in, c_out = (scalar_type(kind, self).channels for kind in (self.in_type, self.out_type))
         if ndim is None:
             ndim = len(kernel_size) if isinstance(kernel_size, tuple | list) else 2
         if ndim not in (1, 2, 3, 4):
@@ -28,7 +27,6 @@ class _Kernel(nn.Module):
         self.ndim = ndim
         self.kernel_size = per_axis("kernel_size", kernel_size, ndim, self)
         self.dilation = per_axis("dilation", dilation, ndim, self)
-        c_in, c_out = self.in_type.channels, self.out_type.channels
         if type(groups) is not int or groups < 1 or c_in % groups or c_out % groups:
             raise ValueError(
                 f"{type(self).__name__}: groups must divide the {c_in} channels that go in and the {c_out} that come "
