@@ -61,7 +61,7 @@ def check_group(group: Group, samples: int = 6, tolerance: float = 1e-8, represe
     same(group.compose(g[:, None], h[None])[1, 2], group.compose(g[1], h[2]), "composition batch by batch")
     same(group.inverse(g)[1], group.inverse(g[1]), "inversion batch by batch")
     draws = [group.sample(3, torch.Generator().manual_seed(5)) for _ in range(2)]
-    same(*draws, "a sample repeats under its seed")
+    same(draws[0], draws[1], "a sample repeats under its seed")
     if group.algebra().shape[0]:
         _check_exponential(group, same)
     if isinstance(group, FiniteGroup) and group.order is not None and group.order <= ENUMERATED:

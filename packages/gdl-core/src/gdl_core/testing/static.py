@@ -94,7 +94,8 @@ def check_signature(subject: Subject) -> None:
     """No `**kwargs`: a misspelt option must raise where it is written. Rule: CONTRIBUTING, style."""
     found = subject.target()
     functions = [found] if callable(found) else []
-    functions += [found.forward] if inspect.isclass(found) and hasattr(found, "forward") else []
+    forward = getattr(found, "forward", None) if inspect.isclass(found) else None
+    functions += [] if forward is None else [forward]
     for function in functions:
         tunnels = [p.name for p in _parameters(function) if p.kind == p.VAR_KEYWORD]
         where = getattr(function, "__qualname__", repr(function))

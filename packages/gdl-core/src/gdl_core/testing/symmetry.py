@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gdl_core.geometry import Domain, Part, Signal, Symmetry
+from gdl_core.geometry import Blueprint, Domain, Part, Signal, Symmetry
 from gdl_core.representations import FieldType
 from gdl_core.testing.measure import assert_equivariant, group_elements, worst_error
 from gdl_core.testing.subject import Subject, call, is_random, perturb, require
@@ -20,7 +20,7 @@ def claimed(subject: Subject, module: nn.Module, signal: Signal) -> list[Symmetr
     require(not absent, f"{subject} names the symmetries {absent}, but {signal.domain!r} offers {list(offered)}.")
     if not names and isinstance(module, Part):
         names = module.symmetries(signal.domain)
-    elif not names and hasattr(module, "symmetries"):
+    elif not names and isinstance(module, Blueprint):
         names = module.symmetries()  # a Blueprint: those that every part keeps, on its own domain
     return [offered[name] for name in names if name in offered]
 
