@@ -56,7 +56,8 @@ def _read(path: Path) -> Basis | None:
             meta = file.metadata()
             tensors = {name: file.get_tensor(name) for name in _FIELDS}
         shape = [int(meta[name]) for name in ("rows", "columns", "count")]
-        return Basis(shape[0], shape[1], shape[2], **tensors, method=meta["method"], certificate=float(meta["certificate"]))
+        certificate = float(meta["certificate"])
+        return Basis(shape[0], shape[1], shape[2], **tensors, method=meta["method"], certificate=certificate)
     except Exception:  # a damaged cache entry is derived again
         return None
 

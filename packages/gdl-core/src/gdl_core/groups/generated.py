@@ -42,7 +42,7 @@ class GeneratedGroup(FiniteGroup):
         return found
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw `[count, *element_shape]`: uniform, or random words of 64 generators where there are too many elements."""
+        """Draw `[count, *element_shape]`, uniformly; in a group too large to enumerate, random words of 64 generators."""
         if self._declared is None or self._declared <= MAX_ENUMERATED:
             return super().sample(count, generator)
         found = self.identity().expand(count, *self.element_shape)

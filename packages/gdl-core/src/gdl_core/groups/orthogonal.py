@@ -43,7 +43,7 @@ class SO(LieGroup):
         return self.irrep(int(name)) if name.isdigit() and self.m in (2, 3) else None
 
 
-class O(LieGroup):
+class O(LieGroup):  # noqa: E742
     """The rotations and reflections of R^m, as matrices `[m, m]`.
 
     Irreps: of O(2) by frequency `"0"`, `"1"`, … and `"det"`; of O(3) by degree and parity in e3nn's notation,

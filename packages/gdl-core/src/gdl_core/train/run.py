@@ -173,7 +173,7 @@ def _trainer(chosen: TrainerOptions, task: Task, folder: Path, validated: bool) 
         **passed,
         callbacks=callbacks,
         plugins=[AtomicCheckpointIO()],
-        logger=CSVLogger(folder, name="logs", version=_now()),
+        logger=CSVLogger(folder, name="logs", version=f"part-{_count(folder / 'logs') + 1}"),  # a resumed run has more
         use_distributed_sampler=False,  # `GlobalBatches` shares the samples
         num_sanity_val_steps=0,
         log_every_n_steps=1 if chosen.max_epochs == 0 else 10,
@@ -205,6 +205,10 @@ def _new_folder(parent: Path, make: bool) -> Path:
             count += 1
             folder = parent / f"{_now()}-{count}"
     return folder
+
+
+def _count(folder: Path) -> int:
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
 
 
 def _now() -> str:
