@@ -42,7 +42,7 @@ class GeneratedGroup(FiniteGroup):
         return found
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw `[count, *element_shape]`, uniformly; in a group too large to enumerate, random words of 64 generators."""
+        """Draw `[count, *element_shape]` uniformly; random words of 64 generators in groups too large to enumerate."""
         if self._declared is None or self._declared <= MAX_ENUMERATED:
             return super().sample(count, generator)
         found = self.identity().expand(count, *self.element_shape)
