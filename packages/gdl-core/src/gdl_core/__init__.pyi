@@ -30,6 +30,7 @@ from .groups import SemidirectProduct as SemidirectProduct
 from .groups import SymmetricGroup as SymmetricGroup
 from .groups import TrivialGroup as TrivialGroup
 from .groups import realify as realify
+from .groups import subgroup as subgroup
 from .incidence import Incidence as Incidence
 from .incidence import aggregate as aggregate
 from .incidence import edge_dot as edge_dot

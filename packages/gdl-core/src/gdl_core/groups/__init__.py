@@ -7,6 +7,7 @@ from gdl_core.groups.lie import LieGroup, realify
 from gdl_core.groups.named import CyclicGroup, DihedralGroup, SymmetricGroup, TrivialGroup
 from gdl_core.groups.orthogonal import SO, O
 from gdl_core.groups.product import ProductGroup, SemidirectProduct
+from gdl_core.groups.subgroup import Subgroup, subgroup
 
 __all__ = [
     "SO",
@@ -19,7 +20,9 @@ __all__ = [
     "O",
     "ProductGroup",
     "SemidirectProduct",
+    "Subgroup",
     "SymmetricGroup",
     "TrivialGroup",
     "realify",
+    "subgroup",
 ]

@@ -134,6 +134,17 @@ class FiniteGroup(Group):
         smallest = conjugates.min(dim=0).values
         return torch.unique(smallest, return_inverse=True)[1]
 
+    def character_table(self) -> Tensor:
+        """Return the real character table, `[irreps, classes]`, with classes numbered as in `classes`."""
+        first = torch.stack([(self.classes == number).to(torch.int64).argmax() for number in range(self.num_classes)])
+        members = self.elements()[first]
+        return torch.stack([irrep.character(members) for irrep in self.irreps()])
+
+    @property
+    def num_classes(self) -> int:
+        """The number of conjugacy classes."""
+        return int(self.classes.max()) + 1
+
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw uniformly from the elements, `[count, *element_shape]`."""
         elements = self.elements()

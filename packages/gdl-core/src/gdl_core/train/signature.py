@@ -31,12 +31,8 @@ def accept(
     Raises:
         ConfigError: a name that `target` does not have, a value of another type, or one that is missing.
     """
-    parser = ArgumentParser(exit_on_error=False)
-    if inspect.isclass(target):
-        names = parser.add_class_arguments(target, None, skip=set(skip), fail_untyped=False, instantiate=False)
-    else:
-        names = parser.add_function_arguments(target, None, skip=set(skip), fail_untyped=False)
     what = getattr(target, "__name__", repr(target))
+    names = _parser(target, skip)[1]
     for name in arguments:
         if name not in names:
             raise ConfigError(
@@ -46,12 +42,59 @@ def accept(
     for name in _required(target):
         if name in names and name not in arguments:
             raise ConfigError(f"--{section}.{name} is missing: {what} needs it.")
+    plain: dict[str, Any] = {}
+    ready: dict[str, Any] = {}
+    for name in [name for name in arguments if _is_object(arguments[name])]:
+        plain[name], ready[name] = _object(arguments[name], f"{section}.{name}")
+    simple = {name: value for name, value in arguments.items() if name not in ready}
+    parser = _parser(target, [*skip, *(name for name in names if name not in simple)])[0]
     try:
-        checked = parser.parse_object({name: _dotted(value, section) for name, value in arguments.items()})
-        plain = json.loads(parser.dump(checked, format="json", skip_validation=True))
-        return plain, parser.instantiate(checked).as_dict()
+        checked = parser.parse_object(simple)
+        ready |= parser.instantiate(checked).as_dict()
+        plain |= _plain(parser, checked)
     except (ArgumentError, ValueError, TypeError) as error:
-        raise ConfigError(f"--{section}{_sentence(str(error), section)}") from error
+        raise ConfigError(f"--{section}{_sentence(str(error))}") from error
+    return _defaults(target, [*skip, *plain]) | plain, ready
+
+
+def _parser(target: Callable[..., Any], skip: Iterable[str]) -> tuple[ArgumentParser, list[str]]:
+    parser = ArgumentParser(exit_on_error=False)
+    if inspect.isclass(target):
+        names = parser.add_class_arguments(target, None, skip=set(skip), fail_untyped=False, instantiate=False)
+    else:
+        names = parser.add_function_arguments(target, None, skip=set(skip), fail_untyped=False)
+    return parser, list(names)
+
+
+def _plain(parser: ArgumentParser, checked: Any) -> dict[str, Any]:
+    return json.loads(parser.dump(checked, format="json", skip_validation=True))
+
+
+def _defaults(target: Callable[..., Any], skip: Iterable[str]) -> dict[str, Any]:
+    """Return the defaults that could have been given: a few signatures have one of another type than annotated."""
+    found: dict[str, Any] = {}
+    for name in _parser(target, skip)[1]:
+        parser = _parser(target, [other for other in inspect.signature(target).parameters if other != name])[0]
+        try:
+            value = _plain(parser, parser.parse_object({})).get(name)
+        except (ArgumentError, ValueError, TypeError, AttributeError):
+            continue
+        found |= {} if value is None else {name: value}
+    return found
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, Mapping) and "class_path" in value
+
+
+def _object(value: Mapping[str, Any], section: str) -> tuple[dict[str, Any], Any]:
+    """Check and build an argument that is an object of its own, `{class_path, init_args}`."""
+    target = find_callable(value["class_path"], section)
+    plain, ready = accept(target, value.get("init_args") or {}, section)
+    try:
+        return {"class_path": value["class_path"], "init_args": plain}, target(**ready)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"--{section}: {value['class_path']} cannot be built: {error}") from error
 
 
 def describe(target: Callable[..., Any], skip: Iterable[str] = ()) -> list[tuple[str, str, str]]:
@@ -66,25 +109,13 @@ def describe(target: Callable[..., Any], skip: Iterable[str] = ()) -> list[tuple
     return rows
 
 
-def _dotted(value: Any, section: str) -> Any:
-    """Replace the component names (plugin/name) of nested objects by dotted paths, the only ones jsonargparse takes."""
-    if not isinstance(value, Mapping):
-        return value
-    found = {key: _dotted(inner, section) for key, inner in value.items()}
-    name = found.get("class_path")
-    if isinstance(name, str) and "/" in name:
-        target = find_callable(name, "")
-        found["class_path"] = f"{target.__module__}.{target.__qualname__}"
-    return found
-
-
 def _required(target: Callable[..., Any]) -> list[str]:
     fixed = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     parameters = inspect.signature(target).parameters.items()
     return [name for name, p in parameters if p.default is p.empty and p.kind in fixed]
 
 
-def _sentence(message: str, section: str) -> str:
+def _sentence(message: str) -> str:
     """Turn `Parser key "channels": Expected a <class 'int'>. Got value: abc` into one sentence."""
     found = re.search(r'Parser key "([^"]+)":\s*(.*)', message, re.DOTALL)
     if found is None:
