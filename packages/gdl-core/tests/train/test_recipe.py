@@ -51,6 +51,22 @@ def test_an_argument_may_be_an_object_of_its_own():
     assert build_model(config).inner[0].out_channels == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--model.inner.init_args.widht", "2"], ["--model.inner.widht", "Did you mean 'width'"]),
+        (["--model.inner.init_args.width", "x"], ["--model.inner.width: expected int, got 'x'"]),
+        (["--model.inner.init_args.width", "-1"], ["--model.inner: waves.Net cannot be built"]),
+        (["--model.inner.class_path", "waves.Nett"], ["model.inner: waves has no 'Nett'"]),
+    ],
+)
+def test_an_error_in_an_object_inside_an_object_names_the_whole_way(options, words):
+    with pytest.raises(ConfigError) as caught:
+        recipe("--model", "waves.Wrapped", "--model.inner.class_path", "waves.Net", *options)
+    for word in words:
+        assert word in str(caught.value)
+
+
 def test_a_scheduler_without_a_length_is_stretched_over_the_run_and_null_removes_it():
     name = "torch.optim.lr_scheduler.CosineAnnealingLR"
     assert "T_max" not in recipe("--scheduler", name)["scheduler"]["init_args"]
