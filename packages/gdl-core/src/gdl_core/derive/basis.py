@@ -67,11 +67,10 @@ def by_first_entry(element: Tensor, count: int) -> Tensor:
 def labels_to_basis(labels: Tensor, rows: int, columns: int, row: Tensor, column: Tensor) -> Basis:
     """Return the basis of indicator matrices of orbits, each divided by the root of its size.
 
-    `labels[p]` is the orbit of the pair (row[p], column[p]); pairs come sorted by row and column. Orbits are numbered
-    by their first pair, which is the canonical gauge.
+    `labels[p]`, from 0 without gaps, is the orbit of the pair (row[p], column[p]); pairs come sorted by row and column.
+    Orbits are renumbered by their first pair, which is the canonical gauge.
     """
-    unique, inverse = torch.unique(labels, return_inverse=True)
-    count = int(unique.shape[0])
-    element = by_first_entry(inverse, count)
+    count = int(labels.max()) + 1 if labels.shape[0] else 0
+    element = by_first_entry(labels, count)
     sizes = torch.bincount(element, minlength=count).double()
     return Basis(rows, columns, count, element, row, column, sizes.rsqrt()[element], "orbits", 0.0)

@@ -22,7 +22,7 @@ def list_pairs(points: int, locality: Incidence | None) -> tuple[Tensor, Tensor]
             f"The locality must join the {points} points of the domain, got {locality.num_receivers} receivers "
             f"and {locality.num_senders} senders."
         )
-    keys = torch.unique(locality.receiver.long() * points + locality.sender.long())
+    keys = torch.unique_consecutive(locality.receiver.long() * points + locality.sender.long())  # sorted already
     return keys // points, keys % points
 
 

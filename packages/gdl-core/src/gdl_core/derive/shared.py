@@ -32,7 +32,9 @@ def shared_rows(basis: Basis, points: int) -> SharedRows | None:
         return None
     d_out = basis.rows // points
     point, component = basis.row // d_out, basis.row % d_out
-    place, inverse = torch.unique(point * basis.columns + basis.column, return_inverse=True)
+    key = point * basis.columns + basis.column
+    unique = torch.unique_consecutive if d_out == 1 else torch.unique  # with one component it is sorted already
+    place, inverse = unique(key, return_inverse=True)
     owner = place // basis.columns
     width = torch.bincount(owner, minlength=points)
     if int(width.min()) != int(width.max()):

@@ -67,8 +67,7 @@ def transport_basis(
 
 def _numbered(labels: Tensor) -> Tensor:
     """Renumber labels by first appearance."""
-    unique, inverse = torch.unique(labels, return_inverse=True)
-    return by_first_entry(inverse, int(unique.shape[0]))
+    return by_first_entry(labels, int(labels.max()) + 1 if labels.shape[0] else 0)
 
 
 def _carry(
