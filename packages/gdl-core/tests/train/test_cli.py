@@ -36,7 +36,7 @@ def test_a_run_is_measured_and_applied(run, capsys, folder):
     assert "test/accuracy" in capsys.readouterr().out
     (folder / "wave.txt").write_text(" ".join(["1", "0", "-1", "0"] * 4))
     assert main(["predict", str(run / "last.ckpt"), "wave.txt", "--top", "2"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 1 + 2
+    assert len(capsys.readouterr().out.splitlines()) == 2 + 2
     assert main(["predict", "wave.txt"]) == 0  # the latest run
     said = capsys.readouterr().out
     assert str(run / "best.ckpt") in said

@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 import yaml
 
-from gdl_core.cli.table import table
 from gdl_core.errors import CheckpointError
 from gdl_core.train.names import ConfigError, find_callable
 from gdl_core.train.recipe import Recipe, normalise, read_recipe
+from gdl_core.verify.measure import align
 
 TRAIN_HELP = """gdl train RECIPE [--section.option VALUE ...] [--output FOLDER]
 gdl train --resume [RUN]
@@ -59,7 +59,7 @@ def train(argv: list[str]) -> int:
     if int(torch.distributed.is_initialized() and torch.distributed.get_rank()):
         return 0  # the first process speaks for all
     figures = [(key, f"{value:.4f}") for key, value in run.metrics.items() if "/" in key]
-    _say("\n" + table(("measured", "value"), [*figures, ("seconds", run.metrics["seconds"])]))
+    _say("\n" + align([("measured", "value"), *figures, ("seconds", str(run.metrics["seconds"]))]))
     _say(f"\ncheckpoint  {run.checkpoint}\nfigures     {run.folder / 'metrics.json'}")
     _say(f"next        gdl test {run.checkpoint}\n            gdl audit {run.checkpoint}")
     _say(f"            gdl predict {run.checkpoint} FILE")
@@ -74,7 +74,7 @@ def test(argv: list[str]) -> int:
     from gdl_core.train.run import evaluate
 
     figures = evaluate(argv[0], argv[1:])
-    _say(table(("measured", "value"), [(key, f"{value:.4f}") for key, value in figures.items()]))
+    _say(align([("measured", "value"), *((key, f"{value:.4f}") for key, value in figures.items())]))
     return 0
 
 
@@ -122,7 +122,7 @@ def _predict(path: str | None, files: list[str], invert: bool, top: int) -> None
         chances, order = output.softmax(-1).sort(descending=True)
         names = source.classes or [str(number) for number in range(len(order))]
         rows = [(names[int(i)], f"{float(p):.4f}") for p, i in list(zip(chances, order))[:top]]
-        _say(table((file, "probability"), rows))
+        _say(align([(file, "probability"), *rows]))
 
 
 def _folder(resume: str, output: str, name: str | None) -> Path:
@@ -161,7 +161,7 @@ def _recipe_help(recipe: Recipe) -> str:
         for name, annotation, default in describe(kind):
             rows.append((f"--{section}.{name}", annotation, repr(given[name]) if name in given else default))
     rows.append(("--seed", "int", str(recipe.config.get("seed", 0))))
-    return f"{TRAIN_HELP}\n\nOptions of {recipe.name}:\n" + table(("option", "type", "value"), rows)
+    return f"{TRAIN_HELP}\n\nOptions of {recipe.name}:\n" + align([("option", "type", "value"), *rows])
 
 
 def _take(argv: list[str], name: str, alone: str | None = None) -> tuple[list[str], str | None]:
