@@ -11,6 +11,7 @@ is picked up without a change here. constraints.txt pins the versions; `lowest` 
 
 import ast
 import atexit
+import json
 import os
 import re
 import shutil
@@ -185,7 +186,14 @@ def contracts_between() -> str:
 def types(session: nox.Session) -> None:
     """pyright on the sources of every package, with all extras installed."""
     install(session, *everything(), "pyright[nodejs]")
-    session.run("pyright", *(str(project(name) / "src") for name in PACKAGES))
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pyright"]
+    config = RESULTS.parent / "pyrightconfig.json"
+    sources = [
+        os.path.relpath(project(name) / "src", config.parent) for name in PACKAGES
+    ]  # pyright skips absolute ones
+    config.write_text(json.dumps(settings | {"include": sources, "extraPaths": sources}))
+    python = str(Path(session.bin) / "python")
+    session.run("pyright", "--warnings", "--project", str(config), "--pythonpath", python)
 
 
 # --- testing ----------------------------------------------------------------------------------------------------------
