@@ -25,6 +25,18 @@ COMPONENTS = (
     ("model", "lenet", "models.lenet:lenet", "Convolutions and pools for images of any size."),
     ("model", "resnet", "models.resnet:resnet", "Residual network for small images of any size."),
     ("model", "unet", "models.unet:unet", "Grid in, grid out, any size, one to four dimensions."),
+    ("dataset", "digits", "datasets:Digits", "1,797 handwritten digits of 8 x 8, carried by scikit-learn."),
+    ("dataset", "mnist", "datasets:MNIST", "Handwritten digits of 28 x 28, from IDX files."),
+    ("dataset", "fashion-mnist", "datasets:FashionMNIST", "Pieces of clothing of 28 x 28, from IDX files."),
+    ("dataset", "cifar10", "datasets:CIFAR10", "Photographs of 32 x 32 in ten classes, from the binary files."),
+    ("dataset", "npz", "datasets:NPZ", "Images and labels from a NumPy archive."),
+)
+
+RECIPES = (
+    ("digits", "LeNet with shift-exact pools on scikit-learn's digits; the demo."),
+    ("mnist", "LeNet with shift-exact pools on MNIST."),
+    ("fashion-mnist", "LeNet with shift-exact pools on Fashion-MNIST."),
+    ("cifar10", "ResNet on CIFAR-10."),
 )
 
 
@@ -32,6 +44,8 @@ COMPONENTS = (
 def gdl_components():
     for kind, name, target, summary in COMPONENTS:
         yield Component(kind, name, f"gdl_grids.{target}", summary)
+    for name, summary in RECIPES:
+        yield Component("recipe", name, f"gdl_grids:recipes/{name}.yaml", summary)
 
 
 @hookimpl
