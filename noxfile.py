@@ -291,8 +291,7 @@ def docs(session: nox.Session) -> None:
     install(session, *everything(*STRANGERS))
     leave(session)
     modules = [name.replace("-", "_") for name in (*PACKAGES, *STRANGERS)]
-    pytest(session, "--doctest-modules", "--pyargs", *modules)
-    pytest(session, ROOT / "tests" / "test_docs.py")
+    pytest(session, "--doctest-modules", ROOT / "tests" / "test_docs.py", "--pyargs", *modules)
 
 
 # --- using ------------------------------------------------------------------------------------------------------------
