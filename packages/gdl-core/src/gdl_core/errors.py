@@ -29,7 +29,7 @@ def closest(name: str, known: Iterable[str], limit: int = 3) -> str:
     >>> closest("grids/conw", ["grids/conv", "grids/blur_pool"])
     " Did you mean 'grids/conv'?"
     """
-    matches = difflib.get_close_matches(name, list(known), n=limit, cutoff=0.5)
+    matches = difflib.get_close_matches(name, list(known), n=limit, cutoff=0.6)
     if not matches:
         return ""
     return " Did you mean " + " or ".join(repr(match) for match in matches) + "?"

@@ -21,7 +21,7 @@ COMMANDS = {
     "train": ("gdl_core.train.cli:train", "train by a recipe: gdl train grids/digits"),
     "test": ("gdl_core.train.cli:test", "measure a checkpoint on the test data"),
     "predict": ("gdl_core.train.cli:predict", "apply a checkpoint to new data"),
-    "audit": ("gdl_core.verify.cli:audit", "measure in which layer a checkpoint loses a symmetry"),
+    "audit": ("gdl_core.train.audit:audit", "measure in which layer a checkpoint loses a symmetry"),
 }
 
 # What the extra gdl-core[train] brings; a missing one of these is told as a missing extra.
