@@ -149,7 +149,7 @@ def check(device: str) -> None:
         (PolyphasePool(4).to(device)(x)[0], PlainPolyphase()(x)),
         (BlurPool(4).to(device)(x)[0], PlainBlur(4).to(device)(x)),
     ]
-    worst = max(float((a - b).abs().max()) for a, b in pairs)
+    worst = max(float((a - b).detach().abs().max()) for a, b in pairs)
     print(f"\nlargest difference of the pairs: {worst:.1e}")
 
 
