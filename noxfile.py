@@ -314,10 +314,23 @@ def bench(session: nox.Session) -> None:
     for path in sorted(ROOT.glob("benchmarks/*.py")):
         if session.posargs and path.stem not in session.posargs:
             continue
-        peers = nox.project.load_toml(path).get("dependencies", [])
+        peers = nox.project.load_toml(path, missing_ok=True).get("dependencies", [])
         install(session, *everything(), *peers)
-        with open(ROOT / "benchmarks" / "results" / f"{path.stem}.md", "w") as table:
-            session.run("python", str(path), stdout=table)
+        measure(session, "python", path)
+
+
+def measure(session: nox.Session, python: str, path: Path, *options: str, suffix: str = "") -> None:
+    """Run a benchmark and keep its table, headed by what it ran on."""
+    about = (
+        "import torch; print(torch.__version__, torch.cuda.get_device_name() if torch.cuda.is_available() else 'CPU')"
+    )
+    about = session.run(python, "-c", about, silent=True).strip()
+    command = " ".join(["python", f"benchmarks/{path.name}", *options])
+    machine = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, PyTorch {about}"
+    head = f"{time.strftime('%Y-%m-%d')}, {machine}: `{command}`"
+    table = session.run(python, str(path), *options, silent=True, env={"OMP_WAIT_POLICY": None})
+    print(table)
+    (ROOT / "benchmarks" / "results" / f"{path.stem}{suffix}.md").write_text(f"{head}\n\n{table}")
 
 
 @nox.session(venv_backend="none")
@@ -339,8 +352,8 @@ def gpu(session: nox.Session) -> None:
     session.run(*map(str, [*run, "-m", "gpu", ROOT / "packages", ROOT / "tests"]))
     session.run(*map(str, [*run, *kit]))
     for path in sorted(ROOT.glob("benchmarks/*.py")):
-        with open(ROOT / "benchmarks" / "results" / f"{path.stem}-cuda.md", "w") as table:
-            session.run(sys.executable, str(path), "--device", "cuda", stdout=table)
+        if '"--device"' in path.read_text():
+            measure(session, sys.executable, path, "--device", "cuda", suffix="-cuda")
 
 
 @nox.session(venv_backend="none")
