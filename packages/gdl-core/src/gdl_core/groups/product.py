@@ -35,6 +35,11 @@ class _Joined(Group):
             for part, factor in zip(parts, self.factors)
         ]
 
+    def split_algebra(self, a: Tensor) -> list[Tensor]:
+        """Return the parts of an algebra element, each in its factor's own shape."""
+        parts = torch.split(a, self._sizes, dim=-1)
+        return [part.reshape((*a.shape[:-1], *f.element_shape)) for part, f in zip(parts, self.factors)]
+
     def join(self, parts: Sequence[Tensor]) -> Tensor:
         """Return the element with these parts, `[..., size]`; batch axes are broadcast."""
         flat = []
@@ -72,7 +77,12 @@ class _Joined(Group):
 
     def projection(self, position: int) -> Homomorphism:
         """Return the map to one factor; of a semidirect product only the one to H is a homomorphism."""
-        return Homomorphism(self, self.factors[position], lambda g: self.split(g)[position])
+        return Homomorphism(
+            self,
+            self.factors[position],
+            lambda g: self.split(g)[position],
+            derivative=lambda a: self.split_algebra(a)[position],
+        )
 
 
 class ProductGroup(_Joined):
@@ -103,14 +113,10 @@ class ProductGroup(_Joined):
         return self.join([f.inverse(a) for f, a in zip(self.factors, self.split(g))])
 
     def exp(self, a: Tensor) -> Tensor:
-        parts = torch.split(a, self._sizes, dim=-1)
-        batch = a.shape[:-1]
         return self.join(
             [
-                factor.exp(part.reshape((*batch, *factor.element_shape)))
-                if factor.algebra().shape[0]
-                else factor.identity()
-                for factor, part in zip(self.factors, parts)
+                factor.exp(part) if factor.algebra().shape[0] else factor.identity()
+                for factor, part in zip(self.factors, self.split_algebra(a))
             ]
         )
 
@@ -170,6 +176,16 @@ class SemidirectProduct(_Joined):
         n, a = self.split(g)
         back = self.acting.inverse(a)
         return self.join([self.action(back, self.normal.inverse(n)), back])
+
+    def exp(self, a: Tensor) -> Tensor:
+        """Not defined from the factors' exponentials alone.
+
+        Raises:
+            NotImplementedError: always; a Lie group of this kind, such as SE(3), is a `LieGroup` of affine matrices.
+        """
+        raise NotImplementedError(
+            f"{self!r} does not know its exponential, which mixes both factors; declare it as a LieGroup of matrices."
+        )
 
     def to_acting(self) -> Homomorphism:
         """Return the homomorphism to H, (n, h) -> h."""
