@@ -6,8 +6,11 @@
 Options of the recipe may follow, such as `--trainer.max_epochs 3`. The exit status is 1 below 97 % test accuracy.
 """
 
+import os
 import sys
 import time
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait do not spin, whatever else the machine does
 
 from gdl_core.train import build_model, load_model, train
 from gdl_core.verify import audit, deformation_stability, equivariance_error

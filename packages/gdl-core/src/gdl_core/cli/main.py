@@ -31,6 +31,8 @@ TRAIN_MODULES = {"lightning", "jsonargparse", "torchmetrics", "rich", "matplotli
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``gdl`` and return its exit status: 0, or 1 where a check failed, or 2 for an error of the user."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
+    # Before torch loads: waiting OpenMP threads that spin make training many times slower on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         status = _dispatch(argv)
         sys.stdout.flush()  # here, where a closed pipe can still be caught

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """The Triton backend of the polyphase operators.
 
 Energies are integers, so partial sums of any chunks add to the same number: no atomics and no order to keep.
