@@ -18,7 +18,7 @@ class Domain(TensorDataclass):
     """Ω, the place where signals live (the book, §3.1 and §4).
 
     A domain is a frozen `@tensor_dataclass`: tensors and static metadata, nothing else, so it compiles, exports and
-    moves between devices. A subclass gives `num_points`, `axes`, `symmetries` and `locate`, and where samples differ
+    moves between devices. A subclass gives `num_points`, `check`, `symmetries` and `locate`, and where samples differ
     in size `collate` and `unbatch`.
     """
 

@@ -18,9 +18,10 @@ class Homomorphism:
         target: the group that it is mapped into.
         function: element tensors `[..., *source.element_shape]` to `[..., *target.element_shape]`.
         derivative: the induced map of Lie algebras; by automatic differentiation when left out.
+        check: whether to test f(gh) = f(g)f(h) on generators and samples at once.
 
     Raises:
-        ValueError: if sampled elements and generators show that `function` is not a homomorphism.
+        ValueError: with `check`, if `function` is not a homomorphism.
     """
 
     def __init__(
