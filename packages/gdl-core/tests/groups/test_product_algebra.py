@@ -27,3 +27,12 @@ def test_a_semidirect_product_of_lie_groups_says_how_to_get_its_exponential():
     group = SemidirectProduct(shifts, SO(2), lambda h, n: n)
     with pytest.raises(NotImplementedError, match="declare it as a LieGroup of matrices"):
         group.exp(group.algebra()[0])
+
+
+def test_semidirect_products_with_another_action_are_other_groups():
+    ring, flip = CyclicGroup(5), CyclicGroup(2)
+    dihedral, direct = (
+        SemidirectProduct(ring, flip, action) for action in (lambda h, n: (1 - 2 * h) * n % 5, lambda h, n: n + 0 * h)
+    )
+    assert dihedral != direct
+    assert dihedral == SemidirectProduct(ring, flip, lambda h, n: (1 - 2 * h) * n % 5)

@@ -89,9 +89,11 @@ class Group(ABC):
 
     @cached_property
     def key(self) -> str:
-        """A content hash of name, generators and algebra; equal groups have equal keys on every machine."""
+        """A content hash of name, generators, their products and algebra; the same on every machine."""
         digest = hashlib.sha256(f"{self.name}|{self.element_shape}".encode())
-        for tensor in (self.generators(), self.algebra()):
+        generators = self.generators()
+        products = self.compose(generators[:, None], generators[None])
+        for tensor in (generators, products, self.algebra()):
             rounded = (tensor.double() * 1e8).round().to(torch.int64)
             digest.update(rounded.numpy().tobytes())
         return digest.hexdigest()
