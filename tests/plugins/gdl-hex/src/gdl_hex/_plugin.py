@@ -26,8 +26,8 @@ def gdl_cases(component: Component) -> Iterator[Case]:
     def inputs(fields):
         def draw(seed, dtype, device):
             generator = torch.Generator().manual_seed(seed)
-            values = torch.randn(2, fields.channels, 4, 4, generator=generator, dtype=dtype)
-            return Signal(values.to(device), lattice, fields)
+            shape = 2, fields.channels, 4, 4
+            return Signal(torch.randn(shape, generator=generator, dtype=dtype).to(device), lattice, fields)
 
         return draw
 

@@ -14,9 +14,8 @@ def hex_digits(size: int = 12) -> tuple[Tensor, Tensor]:
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
-    pixels = torch.as_tensor(images, dtype=torch.float32).reshape(-1, 1, 8, 8) / 16
+    pixels = torch.as_tensor(images / 16, dtype=torch.float32).reshape(-1, 1, 8, 8)
     q, r = (HexTorus(size).cells().float() - size // 2).unbind(-1)
-    x, y = q + r / 2, r * 3**0.5 / 2  # the axial basis is (1, 0), (1/2, √3/2)
-    places = torch.stack([x, y], -1).reshape(1, size, size, 2) / 4  # the picture spans [-1, 1]
-    sampled = torch.nn.functional.grid_sample(pixels, places.expand(len(pixels), -1, -1, -1), align_corners=False)
-    return sampled, torch.as_tensor(labels)
+    places = torch.stack([q + r / 2, r * 3**0.5 / 2], -1) / 4  # the axial basis is (1, 0), (1/2, √3/2); [-1, 1] wide
+    places = places.reshape(1, size, size, 2).expand(len(pixels), -1, -1, -1)
+    return torch.nn.functional.grid_sample(pixels, places, align_corners=False), torch.as_tensor(labels)

@@ -17,11 +17,10 @@ RING = torch.tensor([[0, 0], [1, 0], [0, 1], [-1, 1], [-1, 0], [0, -1], [1, -1]]
 
 def motions() -> Tensor:
     """Return the twelve motions of the hexagon on axial coordinates, `[12, 2, 2]`, r^k s^f in the order of D_6."""
-    powers = [torch.eye(2, dtype=torch.int64)]
-    for _ in range(5):
-        powers.append(TURN @ powers[-1])
-    turns = torch.stack(powers)
-    return torch.cat([turns, turns @ FLIP])
+    turns = [torch.eye(2, dtype=torch.int64)]
+    while len(turns) < 6:
+        turns.append(TURN @ turns[-1])
+    return torch.stack([*turns, *(turn @ FLIP for turn in turns)])
 
 
 @tensor_dataclass(name="gdl_hex.HexTorus")
@@ -57,10 +56,9 @@ class HexTorus(Domain):
 
     def ring(self) -> Incidence:
         """Return every cell with itself and its six neighbours."""
-        near = (self.cells()[:, None] + RING) % self.size
+        near = ((self.cells()[:, None] + RING) % self.size).flatten(0, 1)
         receiver = torch.arange(self.num_points).repeat_interleave(len(RING))
-        sender = (near[..., 0] * self.size + near[..., 1]).reshape(-1)
-        return Incidence.from_edges(sender, receiver, self.num_points, self.num_points)
+        return Incidence.from_edges(near @ torch.tensor([self.size, 1]), receiver, self.num_points, self.num_points)
 
     def symmetries(self) -> Mapping[str, Symmetry]:
         return {"p6m": Wallpaper(self)}
@@ -82,7 +80,7 @@ class Wallpaper(Symmetry):
     def point_images(self, g: Tensor) -> Tensor:
         shift, h = self.group.split(g)
         moved = (self.domain.cells() @ motions()[DihedralGroup(6).index(h)].T + shift) % self.domain.size
-        return moved[:, 0] * self.domain.size + moved[:, 1]
+        return moved @ torch.tensor([self.domain.size, 1])
 
     def move(self, g: Tensor, values: Tensor, domain: HexTorus) -> tuple[Tensor, HexTorus]:
         points = domain.to_points(values)

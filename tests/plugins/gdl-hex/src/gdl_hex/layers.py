@@ -9,7 +9,7 @@ from gdl_hex.lattice import HexTorus
 
 
 class HexConv(EquivariantOperator):
-    """Every linear map over the one-ring that commutes with p6m; between scalars a kernel of two numbers.
+    """Every linear map over the one-ring that commutes with p6m.
 
     Args:
         domain: the lattice.
@@ -25,10 +25,7 @@ class HexMean(Readout):
     """The mean over all cells: `[b, c, n, n]` to `[b, c]`.
 
     Args:
-        type: invariant channels, as a number or a field type.
-
-    Raises:
-        TypeError: if the channels are not invariant, since their mean would still turn.
+        type: invariant channels, as a number or a field type; others raise TypeError, since their mean still turns.
     """
 
     claims = ("p6m",)
