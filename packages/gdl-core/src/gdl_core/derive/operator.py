@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gdl_core.derive.basis import Basis
 from gdl_core.derive.cache import content_hash, remembered
-from gdl_core.derive.pairs import list_pairs, pair_images, permutation_basis
+from gdl_core.derive.pairs import Pairs, local_pairs, permutation_basis, point_moves
 from gdl_core.derive.parameters import DerivedLayer
 from gdl_core.derive.transport import transport_basis
 from gdl_core.geometry.domain import Domain
@@ -35,17 +35,18 @@ def operators(
         TypeError: if the symmetry interpolates.
         ValueError: if the locality is not invariant; the message names the pair.
     """
-    generators = symmetry.group.generators()
-    points = symmetry.domain.num_points
-    images = torch.stack([symmetry.point_images(g) for g in generators])  # [k, n]
-    receiver, sender = list_pairs(points, locality)
-    moves = pair_images(images, receiver, sender)
+    return _invariant_maps(symmetry, local_pairs(symmetry, locality), rep_in, rep_out)
+
+
+def _invariant_maps(symmetry: Symmetry, pairs: Pairs, rep_in: Representation, rep_out: Representation) -> Basis:
+    """Solve on the given pairs, by orbits where both fibres are permuted and by transport otherwise."""
     permutes = rep_in.is_permutation and rep_out.is_permutation
     kind = "images" if permutes else "matrix"
     out, into = (_fibres(symmetry, rep, kind) for rep in (rep_out, rep_in))
-    key = content_hash(kind, images, receiver, sender, out, into)
+    points = symmetry.domain.num_points
+    key = content_hash(kind, points, pairs.moves, pairs.receiver, pairs.sender, out, into)
     route = permutation_basis if permutes else transport_basis
-    return remembered(key, lambda: route(moves, receiver, sender, points, out, into))
+    return remembered(key, lambda: route(pairs.moves, pairs.receiver, pairs.sender, points, out, into))
 
 
 def _fibres(symmetry: Symmetry, rep: Representation, kind: str) -> Tensor:
@@ -94,9 +95,10 @@ class EquivariantOperator(DerivedLayer):
         super().__init__(in_type, out_type)
         symmetry = _named(domain, symmetry)
         self.domain, self.claims = domain, (symmetry.name,)
+        pairs = local_pairs(symmetry, locality)
         for row, (_, rep_out) in enumerate(self._out.fields):
             for column, (_, rep_in) in enumerate(self._into.fields):
-                self._add_term(row, column, operators(symmetry, rep_in, rep_out, locality), points=domain.num_points)
+                self._add_term(row, column, _invariant_maps(symmetry, pairs, rep_in, rep_out), points=domain.num_points)
             self._add_bias(row, invariant_signals(symmetry, rep_out) if bias else None)
         self.reset_parameters()
 
@@ -130,14 +132,7 @@ def _named(domain: Domain, symmetry: Symmetry | str) -> Symmetry:
 
 
 def invariant_signals(symmetry: Symmetry, rep: Representation) -> Basis:
-    """Return the signals that the symmetry leaves fixed, as maps from one number, `[n·d, 1]`."""
-    generators = symmetry.group.generators()
-    points = symmetry.domain.num_points
-    images = torch.stack([symmetry.point_images(g) for g in generators])
-    receiver, sender = torch.arange(points), torch.zeros(points, dtype=torch.int64)
-    kind = "images" if rep.is_permutation else "matrix"
-    out = _fibres(symmetry, rep, kind)
-    one = torch.zeros(len(generators), 1, dtype=torch.int64)
-    if rep.is_permutation:
-        return permutation_basis(images, receiver, sender, points, out, one)
-    return transport_basis(images, receiver, sender, points, out, torch.ones(len(generators), 1, 1).double())
+    """Return the signals that the symmetry leaves fixed: maps from one number, in the first column, `[n·d, n]`."""
+    points = torch.arange(symmetry.domain.num_points)
+    pairs = Pairs(points, torch.zeros_like(points), point_moves(symmetry))  # every point, joined to that number
+    return _invariant_maps(symmetry, pairs, rep.group.trivial(), rep)

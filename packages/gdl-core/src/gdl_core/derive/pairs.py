@@ -1,11 +1,39 @@
 """Pairs of points under a symmetry that permutes points: which pairs there are, and where each one goes."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from gdl_core.derive.basis import Basis, labels_to_basis
 from gdl_core.derive.orbits import orbit_labels
+from gdl_core.geometry.symmetry import Symmetry
 from gdl_core.incidence import Incidence
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of points that may be joined, and where each generator of a symmetry takes them.
+
+    Attributes:
+        receiver, sender: the pairs, `[p]`, sorted.
+        moves: the place of each pair's image, `[k, p]`.
+    """
+
+    receiver: Tensor
+    sender: Tensor
+    moves: Tensor
+
+
+def point_moves(symmetry: Symmetry) -> Tensor:
+    """Return where each generator takes each point, `[k, n]`."""
+    return torch.stack([symmetry.point_images(g) for g in symmetry.group.generators()])
+
+
+def local_pairs(symmetry: Symmetry, locality: Incidence | None) -> Pairs:
+    """Return the pairs of an invariant locality under a symmetry; it raises as `list_pairs` and `pair_images`."""
+    receiver, sender = list_pairs(symmetry.domain.num_points, locality)
+    return Pairs(receiver, sender, pair_images(point_moves(symmetry), receiver, sender))
 
 
 def list_pairs(points: int, locality: Incidence | None) -> tuple[Tensor, Tensor]:
