@@ -33,6 +33,7 @@ from .groups import realify as realify
 from .groups import subgroup as subgroup
 from .incidence import Incidence as Incidence
 from .incidence import aggregate as aggregate
+from .incidence import broadcast as broadcast
 from .incidence import edge_dot as edge_dot
 from .incidence import gather as gather
 from .incidence import neighbours as neighbours

@@ -103,6 +103,22 @@ def gather(incidence: Incidence, x: Tensor, end: Literal["sender", "receiver"]) 
     return segment_gather_kernel(*rows, _flat(x), edges, False).reshape(edges, *x.shape[1:])
 
 
+def broadcast(rows: Incidence | Tensor, x: Tensor, count: int) -> Tensor:
+    """Return ``[count, ...]``, the value of `x` at the row of each edge; the adjoint of ``reduce(rows, ..., "sum")``.
+
+    Args:
+        rows: an incidence (rows are receivers), or offsets ``ptr[n + 1]`` from 0 to `count`.
+        x: ``[n, ...]``, one value per row.
+        count: the number of edges.
+
+    Raises:
+        ValueError: if `x` has not one value per row, or `ptr` does not rise from 0 to `count` (CPU only).
+    """
+    ptr, row = (rows.ptr, rows.receiver) if isinstance(rows, Incidence) else (rows.int(), None)
+    _check_rows("x", x, ptr.shape[0] - 1, "rows", ptr)
+    return segment_gather_kernel(ptr, None, row, _flat(x), count, False).reshape(count, *x.shape[1:])
+
+
 def reduce(rows: Incidence | Tensor, values: Tensor, reduction: Reduction = "sum", fill: float = 0.0) -> Tensor:
     """Reduce edge values over each row: ``y[i] = sum | mean | max | min of values[e]`` over the edges e of i.
 

@@ -1,0 +1,8 @@
+"""Networks on sets and graphs (loads lazily, SPEC 1)."""
+
+import lazy_loader
+
+from gdl_graphs._version import __version__
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ = [*__all__, "__version__"]

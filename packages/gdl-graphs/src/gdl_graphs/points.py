@@ -1,0 +1,87 @@
+"""What sets and graphs share: points first, samples one after the other."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from gdl_core.geometry import Domain, Symmetry
+from torch import Tensor
+
+
+class Points(Domain):
+    """A batch of samples, each a number of points; values are `[n, c]`, the points of all samples in order.
+
+    Sample s owns the points `ptr[s] <= i < ptr[s + 1]`, and point i belongs to sample `owner[i]`. A layer for sets
+    takes any `Points`, so it runs on a graph too, where it ignores the edges.
+    """
+
+    ptr: Tensor  # int32[b + 1]
+    owner: Tensor  # int32[n]
+    positions: Tensor | None  # [n, d], in whatever unit of length the user has
+
+    @property
+    def num_points(self) -> int:
+        return self.owner.shape[0]
+
+    @property
+    def batch_size(self) -> int:
+        return self.ptr.shape[0] - 1
+
+    def check(self, values: Tensor, where: str) -> None:
+        if values.dim() != 2 or values.shape[0] != self.num_points:
+            raise ValueError(f"{where} expects values [{self.num_points}, c] on {self}, got {list(values.shape)}.")
+
+    def symmetries(self) -> Mapping[str, Symmetry]:
+        from gdl_graphs.symmetry import PointPermutation
+
+        return {"permutation": PointPermutation("permutation", self)}
+
+
+def offsets(sizes: int | Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Return `ptr[b + 1]` and `owner[n]` for samples of the given sizes; one number is one sample.
+
+    Raises:
+        ValueError: if a size is not a whole number from 0.
+    """
+    sizes = [sizes] if isinstance(sizes, int) else list(sizes)
+    for place, size in enumerate(sizes):
+        if not isinstance(size, int) or size < 0:
+            raise ValueError(f"Sample {place} has a whole number of points from 0, got {size!r}.")
+    counts = torch.tensor(sizes, dtype=torch.int64)
+    ptr = torch.nn.functional.pad(counts.cumsum(0), (1, 0)).int()
+    return ptr, torch.repeat_interleave(torch.arange(len(sizes), dtype=torch.int32), counts)
+
+
+def join_offsets(domains: Sequence[Points]) -> tuple[Tensor, Tensor]:
+    """Return `ptr` and `owner` of all samples of `domains`, one after the other."""
+    ptrs, owners, points, samples = [domains[0].ptr[:1]], [], 0, 0
+    for domain in domains:
+        ptrs.append(domain.ptr[1:] + points)
+        owners.append(domain.owner + samples)
+        points, samples = points + domain.num_points, samples + domain.batch_size
+    return torch.cat(ptrs), torch.cat(owners)
+
+
+def join(values: Sequence[Tensor | None], what: str) -> Tensor | None:
+    """Concatenate what every sample has; None where no sample has it.
+
+    Raises:
+        ValueError: if some samples have it and others do not.
+    """
+    present = [value is not None for value in values]
+    if not any(present):
+        return None
+    if not all(present):
+        raise ValueError(f"Sample {present.index(False)} of the batch has no {what}, others have.")
+    return torch.cat(list(values))  # type: ignore[arg-type]
+
+
+def check_positions(positions: Tensor | None, points: int) -> None:
+    """Raise ValueError unless `positions` is `[n, d]` and finite."""
+    if positions is None:
+        return
+    if positions.dim() != 2 or positions.shape[0] != points:
+        raise ValueError(f"positions must be [{points}, d], one row per point, got {list(positions.shape)}.")
+    finite = torch.isfinite(positions).all(-1)
+    if not bool(finite.all()):
+        row = int((~finite).int().argmax())
+        raise ValueError(f"positions must be finite, got {positions[row].tolist()} at point {row}.")

@@ -1,0 +1,69 @@
+"""How permutations act on sets, graphs, and the coarser graphs that a network makes of them."""
+
+from functools import cached_property
+
+import torch
+from gdl_core.geometry import Domain, Symmetry
+from gdl_core.groups import Group
+from torch import Tensor
+
+from gdl_graphs.graph import Graph
+from gdl_graphs.permutations import YoungSubgroup
+from gdl_graphs.point_set import PointSet
+from gdl_graphs.points import Points
+
+
+class PointPermutation(Symmetry):
+    """Point i becomes point g(i): features, positions and connectivity move together (the book, eq. 5.1 ff.).
+
+    The points of a coarser graph are numbered by the smallest member of each cluster, so that a permutation of the
+    fine points determines that of the clusters; soft clusters are numbered by the layer and stay.
+    """
+
+    def __init__(self, name: str, domain: Points):
+        self.name, self.domain = name, domain
+
+    @cached_property
+    def group(self) -> Group:  # type: ignore[override]  # made when asked for: it reads sizes from the device
+        return YoungSubgroup(self.domain.ptr.diff().tolist())  # type: ignore[attr-defined]
+
+    def move(self, g: Tensor, values: Tensor, domain: Domain) -> tuple[Tensor, Domain]:
+        if not isinstance(domain, Points):
+            raise TypeError(f"Permutations of points do not act on {domain!r}.")
+        images = images_on(g.to(values.device), domain)
+        return values.index_select(0, torch.argsort(images)), permuted(domain, g.to(values.device))
+
+
+def images_on(g: Tensor, domain: Points) -> Tensor:
+    """Return `[n]`, where each point of `domain` goes when the points of the finest domain move by g."""
+    parent = getattr(domain, "parent", None)
+    if parent is None:
+        return g
+    if domain.cluster is None:  # type: ignore[attr-defined]
+        return torch.arange(domain.num_points, device=g.device)
+    fine, cluster = images_on(g, parent), domain.cluster.long()  # type: ignore[attr-defined]
+    kept = cluster >= 0
+    smallest = torch.full((domain.num_points,), parent.num_points, dtype=fine.dtype, device=g.device)
+    smallest = smallest.scatter_reduce(0, cluster[kept], fine[kept], "amin")
+    return torch.argsort(torch.argsort(smallest))
+
+
+def permuted(domain: Points, g: Tensor) -> Points:
+    """Return `domain` with its points renumbered: point i becomes point `images_on(g, domain)[i]`."""
+    images = images_on(g, domain)
+    source = torch.argsort(images)
+    positions = None if domain.positions is None else domain.positions.index_select(0, source)
+    if isinstance(domain, PointSet):
+        return domain.replace(positions=positions)
+    if not isinstance(domain, Graph):
+        raise TypeError(f"Permutations of points do not act on {domain!r}.")
+    moved = domain.relabel(images).replace(positions=positions)
+    if domain.parent is None:
+        return moved
+    parent = permuted(domain.parent, g)
+    if domain.cluster is None:
+        return moved.replace(parent=parent)
+    old = domain.cluster.long()
+    new = torch.where(old >= 0, images[old.clamp(min=0)], old)
+    cluster = new.index_select(0, torch.argsort(images_on(g, domain.parent))).to(domain.cluster.dtype)
+    return moved.replace(parent=parent, cluster=cluster)
