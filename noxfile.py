@@ -31,6 +31,7 @@ STRANGERS = sorted(path.parent.name for path in ROOT.glob("tests/plugins/*/pypro
 DIST = ROOT / "dist"
 RESULTS = ROOT / ".nox" / "results"
 CONSTRAINTS = ROOT / "constraints.txt"
+PEERS = ("torch_geometric==2.8.1",)
 NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 # Imports every public name of a package: what it misses, the package did not declare.
@@ -228,10 +229,18 @@ def together(session: nox.Session) -> None:
     """All packages, all extras and a stranger's plugin: what only several show, and every conformance line."""
     install(session, *everything(*STRANGERS), "hatchling")
     leave(session)
-    elsewhere = ("test_failures.py", "test_isolation.py", "test_docs.py")
+    elsewhere = ("test_failures.py", "test_isolation.py", "test_docs.py", "parity")
     tests = [ROOT / "tests", *(f"--ignore={ROOT / 'tests' / name}" for name in elsewhere)]
     tests += sorted(ROOT.glob("packages/*/tests/**/test_conformance.py"))
     pytest(session, *tests, workers=2, GDL_INSTALLED=distributions(*PACKAGES, *STRANGERS))
+
+
+@nox.session(requires=["wheels"])
+def parity(session: nox.Session) -> None:
+    """Layer by layer against the peers, with copied weights. Not part of CI: no test that must pass needs a peer."""
+    install(session, *everything(), *PEERS)
+    leave(session)
+    pytest(session, ROOT / "tests" / "parity", workers=2)
 
 
 @nox.session(requires=["wheels"])
