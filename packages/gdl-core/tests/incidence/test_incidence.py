@@ -157,3 +157,18 @@ def test_validation_looks_at_indices_of_any_integer_type():
     inc = Incidence.from_edges(torch.tensor([3], dtype=torch.uint8), torch.tensor([1], dtype=torch.int16), 4, 2)
     assert inc.edge_index().tolist() == [[3], [1]]
     assert segment_softmax(inc, torch.zeros(1)).tolist() == [1]
+
+
+@pytest.mark.parametrize(("senders", "receivers", "edges"), [(7, 5, 60), (1, 4, 9), (3, 1, 0), (400, 300, 5000)])
+def test_counting_and_comparing_sort_edges_alike(senders, receivers, edges, monkeypatch):
+    draw = torch.Generator().manual_seed(edges)
+    sender = torch.randint(senders, (edges,), generator=draw)
+    receiver = torch.randint(receivers, (edges,), generator=draw)
+    found = []
+    for backend in ("cpu", "reference"):
+        monkeypatch.setenv("GDL_KERNELS", backend)
+        found.append(Incidence.from_edges(sender, receiver, senders, receivers))
+    for name in ("ptr", "sender", "receiver", "ptr_t", "receiver_t", "perm", "edge_id"):
+        one, two = (getattr(incidence, name) for incidence in found)
+        assert one.dtype == torch.int32
+        assert torch.equal(one, two)

@@ -7,6 +7,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from gdl_core.incidence.sorting import sort_edges
 from gdl_core.pytree import TensorDataclass, tensor_dataclass
 
 _INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
@@ -51,19 +52,10 @@ class Incidence(TensorDataclass):
                 raise ValueError(f"An incidence holds fewer than {MAX_EDGES} of each, got {name} = {size}.")
         _check_range("sender", sender, num_senders, sender, receiver)
         _check_range("receiver", receiver, num_receivers, sender, receiver)
-        sender, receiver = sender.long(), receiver.long()
-        edge_id = torch.argsort(receiver * num_senders + sender, stable=True)
-        sender, receiver = sender[edge_id], receiver[edge_id]
-        perm = torch.argsort(sender, stable=True)
-        return cls(
-            ptr=_offsets(receiver, num_receivers),
-            sender=sender.int(),
-            receiver=receiver.int(),
-            ptr_t=_offsets(sender[perm], num_senders),
-            receiver_t=receiver[perm].int(),
-            perm=perm.int(),
-            edge_id=edge_id.int(),
-        )
+        edge_id, ptr, perm, ptr_t = sort_edges(sender.long(), receiver.long(), num_senders, num_receivers)
+        sender, receiver = (end.int().index_select(0, edge_id) for end in (sender, receiver))
+        receiver_t = receiver.index_select(0, perm)
+        return cls(ptr, sender, receiver, ptr_t, receiver_t, perm, edge_id)
 
     @classmethod
     def from_edge_index(cls, edge_index: Tensor, num_senders: int, num_receivers: int | None = None) -> Self:
@@ -198,12 +190,6 @@ class Incidence(TensorDataclass):
             perm=self.perm[e0:e1] - e0,
             edge_id=self.edge_id[e0:e1] - e0,
         )
-
-
-def _offsets(sorted_index: Tensor, size: int) -> Tensor:
-    """``[size + 1]`` first places of 0 ... size in a sorted list of indices."""
-    bounds = torch.arange(size + 1, device=sorted_index.device)
-    return torch.searchsorted(sorted_index, bounds, out_int32=True)
 
 
 def _inverse(permutation: Tensor) -> Tensor:
