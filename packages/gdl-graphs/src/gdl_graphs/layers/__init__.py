@@ -1,0 +1,1 @@
+"""Layers on graphs: the family of message passing, and what stands between its members."""
