@@ -1,0 +1,203 @@
+"""Attention within each sample of a packed batch, and its derivative.
+
+Sample s owns the queries ``ptr_q[s] <= i < ptr_q[s + 1]`` and the keys ``ptr_k[s] <= j < ptr_k[s + 1]``; nothing is
+padded, so the cost is the sum of n_s m_s over the samples. Where all samples have `size_q` queries and `size_k` keys, the
+sizes are given as numbers and the batch is a dense one; -1 says that sizes differ or are unknown, and the offsets
+decide. A causal query sees the keys up to its own place *counted from the end* of its sample, so that the last
+query sees all (as FlashAttention has it; with as many queries as keys: j <= i). A query that sees no key gives zeros.
+"""
+
+import itertools
+from typing import Any
+
+import torch
+from gdl_core.incidence.precision import accumulate_in
+from gdl_core.kernels.kernel import Kernel
+from torch import Tensor
+
+
+def visible(queries: int, keys: int, device: torch.device) -> Tensor:
+    """Return ``bool[queries, keys]``, which keys a causal query sees."""
+    return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
+
+
+def _scores(query: Tensor, key: Tensor, causal: bool, scale: float) -> Tensor:
+    """``query[..., n, h, d]``, ``key[..., m, h, d]`` -> ``[..., h, n, m]``, -inf where the query does not see the key."""
+    scores = torch.einsum("...ihd,...jhd->...hij", query, key) * scale
+    if causal:
+        scores = scores.masked_fill(~visible(query.shape[-3], key.shape[-3], query.device), -torch.inf)
+    return scores
+
+
+def _weights(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Return softmax over the last axis, zero where nothing is seen, and the logarithm of its denominator."""
+    if scores.shape[-1] == 0:
+        return scores, scores.new_full(scores.shape[:-1], -torch.inf)
+    top = scores.detach().amax(-1, keepdim=True).clamp(min=torch.finfo(scores.dtype).min)
+    p = (scores - top).exp()
+    total = p.sum(-1, keepdim=True)
+    p = p / total.masked_fill(total == 0, 1)
+    return p, (top + total.detach().log())[..., 0]
+
+
+def _samples(tensors: list[Tensor], ptrs: list[Tensor], sizes: list[int]) -> list[tuple[Tensor, ...]]:
+    """Split each tensor by its offsets; one dense batch ``[b, t, ...]`` where all sizes are known."""
+    if min(sizes) >= 0:
+        batch = ptrs[0].shape[0] - 1
+        return [tuple(t.reshape(batch, size, *t.shape[1:]) for t, size in zip(tensors, sizes))]
+    bounds = [list(itertools.pairwise(ptr.tolist())) for ptr in ptrs]
+    return [tuple(t[start:stop] for t, (start, stop) in zip(tensors, places)) for places in zip(*bounds, strict=True)]
+
+
+def _join(parts: list[Tensor], like: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Concatenate the samples again; `like` gives the dtype where there is none."""
+    return torch.cat([part.reshape(-1, *shape) for part in parts] or [like.new_empty(0, *shape)])
+
+
+def _set_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    ptr_q: Tensor,
+    ptr_k: Tensor,
+    causal: bool,
+    scale: float,
+    size_q: int,
+    size_k: int,
+) -> tuple[Tensor, Tensor]:
+    """``query[n, h, d]``, ``key[m, h, d]``, ``value[m, h, c]``, offsets ``int32[b + 1]`` -> ``out[n, h, c]``, ``lse[n, h]``.
+
+    out[i] = sum_j p_ij value[j] with p_ij = exp(scale <query[i], key[j]> - lse[i]); lse is -inf where no key is seen.
+    """
+    dtype = accumulate_in(query, key, value)
+    wide = [t.to(dtype) for t in (query, key, value)]
+    outs, lses = [], []
+    for q, k, v in _samples(wide, [ptr_q, ptr_k, ptr_k], [size_q, size_k, size_k]):
+        p, lse = _weights(_scores(q, k, causal, scale))
+        outs.append(torch.einsum("...hij,...jhc->...ihc", p, v))
+        lses.append(lse.transpose(-1, -2))
+    heads = query.shape[1]
+    out = _join(outs, wide[0], (heads, value.shape[2]))
+    return out.to(query.dtype), _join(lses, wide[0], (heads,)).detach()
+
+
+def _set_attention_fake(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    ptr_q: Tensor,
+    ptr_k: Tensor,
+    causal: bool,
+    scale: float,
+    size_q: int,
+    size_k: int,
+) -> tuple[Tensor, Tensor]:
+    n, heads, _ = query.shape
+    wide = accumulate_in(query, key, value)
+    return query.new_empty(n, heads, value.shape[2]), query.new_empty(n, heads, dtype=wide)
+
+
+def _set_attention_setup(ctx: Any, inputs: tuple, output: tuple[Tensor, Tensor]) -> None:
+    *tensors, ctx.causal, ctx.scale, ctx.size_q, ctx.size_k = inputs
+    ctx.mark_non_differentiable(output[1])
+    ctx.save_for_backward(*tensors, *output)
+
+
+def _set_attention_grad(ctx: Any, g: Tensor, _: Any) -> tuple:
+    query, key, value, ptr_q, ptr_k, out, lse = ctx.saved_tensors
+    # out and lse only save work: the operator's value is a function of the others alone.
+    kept = (out.detach(), lse.detach(), ptr_q, ptr_k, ctx.causal, ctx.scale, ctx.size_q, ctx.size_k)
+    return (*set_attention_backward(g.contiguous(), query, key, value, *kept), *[None] * 6)
+
+
+set_attention = Kernel(
+    "set_attention",
+    _set_attention,
+    fake=_set_attention_fake,
+    cpu="gdl_graphs.kernels.set_attention_cpu:set_attention",
+    cuda="gdl_graphs.kernels.set_attention_cuda:set_attention",
+    setup_context=_set_attention_setup,
+    backward=_set_attention_grad,
+)
+
+
+def _set_attention_backward(
+    g: Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    out: Tensor,
+    lse: Tensor,
+    ptr_q: Tensor,
+    ptr_k: Tensor,
+    causal: bool,
+    scale: float,
+    size_q: int,
+    size_k: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of `query`, `key` and `value` for the gradient ``g[n, h, c]`` of the output.
+
+    With dp_ij = <g[i], value[j]> and ds_ij = p_ij (dp_ij - sum_k p_ik dp_ik), where the sum is <g[i], out[i]>: dvalue[j] =
+    sum_i p_ij g[i], dquery[i] = scale sum_j ds_ij key[j], dkey[j] = scale sum_i ds_ij query[i].
+    """
+    dtype = accumulate_in(query, key, value)
+    tensors = [t.to(dtype) for t in (g, query, key, value)]
+    sizes = [size_q, size_q, size_k, size_k]
+    grads: list[list[Tensor]] = [[], [], []]
+    for dout, q, k, v in _samples(tensors, [ptr_q, ptr_q, ptr_k, ptr_k], sizes):
+        p, _ = _weights(_scores(q, k, causal, scale))
+        dp = torch.einsum("...ihc,...jhc->...hij", dout, v)
+        ds = p * (dp - (p * dp).sum(-1, keepdim=True)) * scale
+        grads[0].append(torch.einsum("...hij,...jhd->...ihd", ds, k))
+        grads[1].append(torch.einsum("...hij,...ihd->...jhd", ds, q))
+        grads[2].append(torch.einsum("...hij,...ihc->...jhc", p, dout))
+    like = (query, key, value)
+    dq, dk, dv = (_join(parts, t.to(dtype), tuple(t.shape[1:])).to(t.dtype) for parts, t in zip(grads, like))
+    return dq, dk, dv
+
+
+def _set_attention_backward_fake(
+    g: Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    out: Tensor,
+    lse: Tensor,
+    ptr_q: Tensor,
+    ptr_k: Tensor,
+    causal: bool,
+    scale: float,
+    size_q: int,
+    size_k: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    return query.new_empty(query.shape), key.new_empty(key.shape), value.new_empty(value.shape)
+
+
+def _set_attention_backward_setup(ctx: Any, inputs: tuple, output: tuple) -> None:
+    g, query, key, value, _, _, ptr_q, ptr_k, *ctx.numbers = inputs
+    ctx.save_for_backward(g, query, key, value, ptr_q, ptr_k)
+
+
+def _set_attention_backward_grad(ctx: Any, *upstream: Tensor) -> tuple:
+    """Second and higher derivatives: those of the reference, which keeps the pairs of one sample after another."""
+    *inputs, ptr_q, ptr_k = ctx.saved_tensors
+    higher = torch.is_grad_enabled()
+    with torch.enable_grad():
+        # Views, so that the gradients are those of this use of the tensors alone.
+        inputs = [t.view_as(t) if higher else t.detach().requires_grad_() for t in inputs]
+        inputs = [t if t.requires_grad else t.detach().requires_grad_() for t in inputs]
+        g, query, key, value = inputs
+        grads = _set_attention_backward(g, query, key, value, g, g, ptr_q, ptr_k, *ctx.numbers)
+        found = torch.autograd.grad(grads, inputs, upstream, create_graph=higher, materialize_grads=True)
+    return (*found, *[None] * 8)
+
+
+set_attention_backward = Kernel(
+    "set_attention_backward",
+    _set_attention_backward,
+    fake=_set_attention_backward_fake,
+    cpu="gdl_graphs.kernels.set_attention_cpu:set_attention_backward",
+    cuda="gdl_graphs.kernels.set_attention_cuda:set_attention_backward",
+    setup_context=_set_attention_backward_setup,
+    backward=_set_attention_backward_grad,
+)
