@@ -8,6 +8,8 @@ GDL_API = (1, 0)
 COMPONENTS = (
     ("domain", "graph", "graph:Graph", "Nodes and edges; a batch is graphs side by side."),
     ("domain", "point-set", "point_set:PointSet", "Sets of points without edges."),
+    ("readout", "attention-pool", "readout:AttentionPool", "A weighted sum over the points, weights by attention."),
+    ("readout", "global-pool", "readout:GlobalPool", "Sum, mean, maximum or minimum over the points of a sample."),
 )
 
 RECIPES: tuple[tuple[str, str], ...] = ()
