@@ -11,11 +11,12 @@ def check_edge_values(weight: Tensor | None, features: Tensor | None, sender: Te
     edges = sender.shape[0]
     if weight is not None:
         if not isinstance(weight, Tensor) or not weight.is_floating_point():
-            raise TypeError(
-                f"edge_weight must be a floating-point tensor, got {getattr(weight, 'dtype', type(weight))}."
-            )
+            kind = weight.dtype if isinstance(weight, Tensor) else type(weight)
+            raise TypeError(f"edge_weight must be a floating-point tensor, got {kind}.")
         if weight.shape != (edges,):
             raise ValueError(f"edge_weight must be [{edges}], one number per edge, got {list(weight.shape)}.")
+    if features is not None and not isinstance(features, Tensor):
+        raise TypeError(f"edge_features must be a tensor, got {type(features)}.")
     if features is not None and (features.dim() < 1 or features.shape[0] != edges):
         raise ValueError(f"edge_features must have {edges} rows, one per edge, got {list(features.shape)}.")
     for name, values in (("edge_weight", weight), ("edge_features", features)):
@@ -27,6 +28,39 @@ def check_edge_values(weight: Tensor | None, features: Tensor | None, sender: Te
             raise ValueError(
                 f"{name} is NaN at edge {edge}, from node {int(sender[edge])} to node {int(receiver[edge])}."
             )
+
+
+def check_mask(mask: Tensor, count: int, what: str) -> None:
+    """Raise unless `mask` is ``bool[count]``."""
+    if mask.dtype != torch.bool:
+        raise TypeError(f"Expected a mask of {what}, bool[{count}], got {mask.dtype} {list(mask.shape)}.")
+    if mask.shape != (count,):
+        raise ValueError(f"Expected a mask of {what}, bool[{count}], got {list(mask.shape)}.")
+
+
+def check_permutation(images: Tensor, owner: Tensor) -> None:
+    """Raise ValueError unless ``images[n]`` is a permutation that keeps every point in its sample."""
+    if images.shape != owner.shape:
+        raise ValueError(f"Expected one image per node, [{len(owner)}], got {list(images.shape)}.")
+    if not torch.equal(images.sort().values, torch.arange(len(owner), device=images.device)):
+        raise ValueError(f"Expected a permutation of 0 ... {len(owner) - 1}: each node is the image of one node.")
+    if not torch.equal(owner[images], owner):
+        node = int((owner[images] != owner).int().argmax())
+        raise ValueError(
+            f"A permutation of a batch keeps samples apart; node {node} of sample {int(owner[node])} would go "
+            f"to sample {int(owner[images[node]])}."
+        )
+
+
+def check_apart(incidence: Incidence, owner: Tensor) -> None:
+    """Raise ValueError if an edge joins two samples of a batch."""
+    ends = owner.index_select(0, incidence.sender), owner.index_select(0, incidence.receiver)
+    if not torch.equal(*ends):
+        edge = int((ends[0] != ends[1]).int().argmax())
+        raise ValueError(
+            f"The edge from node {int(incidence.sender[edge])} to node {int(incidence.receiver[edge])} joins "
+            f"samples {int(ends[0][edge])} and {int(ends[1][edge])} of a batch, which stay apart."
+        )
 
 
 def parallel_order(incidence: Incidence, weight: Tensor | None, features: Tensor | None) -> Tensor | None:

@@ -9,8 +9,17 @@ from gdl_core.incidence import Incidence
 from gdl_core.pytree import tensor_dataclass
 from torch import Tensor
 
-from gdl_graphs.edges import ascending, check_edge_values, complete_edges, loops_missing, parallel_order
-from gdl_graphs.points import Points, check_positions, join, join_offsets, offsets
+from gdl_graphs.edges import (
+    ascending,
+    check_apart,
+    check_edge_values,
+    check_mask,
+    check_permutation,
+    complete_edges,
+    loops_missing,
+    parallel_order,
+)
+from gdl_graphs.points import Points, check_count, check_positions, join, join_offsets, offsets
 
 
 @tensor_dataclass(name="gdl.Graph")
@@ -63,9 +72,10 @@ class Graph(Points):
             positions: ``[n, d]``.
 
         Raises:
-            TypeError: if an index is not an integer, or a weight not a floating-point tensor.
+            TypeError: if an index is not an integer, a weight not a floating-point tensor, or `num_nodes` no number.
             ValueError: if shapes do not fit, an index is out of range or a weight is NaN; the first such edge is named.
         """
+        num_nodes = check_count(num_nodes, "num_nodes")
         sender, receiver = torch.as_tensor(sender), torch.as_tensor(receiver)
         incidence = Incidence.from_edges(sender, receiver, num_nodes, num_nodes)
         check_edge_values(edge_weight, edge_features, sender, receiver)
@@ -161,7 +171,11 @@ class Graph(Points):
         return self.keep_edges(self.incidence.sender != self.incidence.receiver)
 
     def with_edges(self, sender: Tensor, receiver: Tensor, weight: float = 1.0, features: Any = 0.0) -> Self:
-        """Return the graph with more edges, which all have `weight` and `features` where the graph has such."""
+        """Return the graph with more edges, which all have `weight` and `features` where the graph has such.
+
+        Raises:
+            ValueError: if an index is out of range, or an edge would join two samples of a batch.
+        """
         count = sender.shape[0]
         ends = torch.cat([self.edge_index(), torch.stack([sender, receiver]).long()], 1)
         values = []
@@ -174,6 +188,7 @@ class Graph(Points):
 
     def keep_edges(self, keep: Tensor) -> Self:
         """Return the graph with only the edges where the mask ``bool[e]`` holds."""
+        check_mask(keep, self.num_edges, "edges")
         values = (None if v is None else v[keep] for v in (self.edge_weight, self.edge_features))
         return self._with(self.edge_index()[:, keep], *values)
 
@@ -194,12 +209,21 @@ class Graph(Points):
         return self.replace(incidence=incidence, edge_weight=weight, edge_features=features)
 
     def relabel(self, images: Tensor) -> Self:
-        """Return the graph with node i renamed ``images[i]``, a permutation that keeps samples apart."""
+        """Return the graph with node i renamed ``images[i]``, positions included.
+
+        Raises:
+            ValueError: if ``images[n]`` is no permutation, or one that moves a node to another sample of the batch.
+        """
         images = images.to(self.device, torch.int64)
-        return self._with(images[self.edge_index()], self.edge_weight, self.edge_features)
+        check_permutation(images, self.owner)
+        source = torch.argsort(images)
+        positions = None if self.positions is None else self.positions.index_select(0, source)
+        moved = self._with(images[self.edge_index()], self.edge_weight, self.edge_features)
+        return moved.replace(positions=positions)
 
     def subgraph(self, nodes: Tensor) -> Self:
         """Return the graph on the nodes where the mask ``bool[n]`` holds, renumbered in order."""
+        check_mask(nodes, self.num_nodes, "nodes")
         new = nodes.cumsum(0) - 1
         ends = self.edge_index()
         kept = nodes[ends].all(0)
@@ -219,6 +243,7 @@ class Graph(Points):
         `edge_id` then counts from this order, not from what the user once gave.
         """
         incidence = Incidence.from_edge_index(ends, self.num_nodes)
+        check_apart(incidence, self.owner)
         order = parallel_order(incidence, weight, features)
         if order is not None:
             incidence = incidence.replace(edge_id=incidence.edge_id[order])
@@ -231,10 +256,13 @@ class Graph(Points):
         """Return the graphs side by side, which `unbatch` takes apart exactly.
 
         Raises:
-            ValueError: if there is none, or some have weights, features or positions and others do not.
+            ValueError: if there is none; if some have weights, features or positions and others do not, or of another
+                shape or dtype; if one is padded.
         """
         if not domains:
             raise ValueError("Graph.collate needs at least one graph, got an empty list.")
+        if any(domain.real is not None for domain in domains):
+            raise ValueError("Graph.collate joins graphs without padding, got a padded one; `unpad` takes it off.")
         if any(domain.parent is not None for domain in domains):
             raise ValueError("Graph.collate joins graphs as they come from data, got one made by a coarsening.")
         ptr, owner = join_offsets(domains)

@@ -39,7 +39,7 @@ class PointSet(Points):
         ptr, owner = offsets(sizes)
         check_positions(positions, owner.shape[0])
         device = None if positions is None else positions.device
-        distinct = {sizes} if isinstance(sizes, int) else set(sizes)
+        distinct = set(ptr.diff().tolist())
         return cls(ptr.to(device), owner.to(device), positions, distinct.pop() if len(distinct) == 1 else None)
 
     @classmethod

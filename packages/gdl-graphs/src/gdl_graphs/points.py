@@ -1,6 +1,8 @@
 """What sets and graphs share: points first, samples one after the other."""
 
+import operator
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from gdl_core.geometry import Domain, Symmetry
@@ -36,16 +38,25 @@ class Points(Domain):
         return {"permutation": PointPermutation("permutation", self)}
 
 
+def check_count(count: Any, what: str) -> int:
+    """Return `count` as an int; raise TypeError unless it is a whole number, ValueError if it is negative."""
+    try:
+        whole = operator.index(count)  # also NumPy's integers and tensors of one integer
+    except TypeError:
+        raise TypeError(f"{what} must be a whole number from 0, got {count!r}.") from None
+    if whole < 0:
+        raise ValueError(f"{what} must be a whole number from 0, got {whole}.")
+    return whole
+
+
 def offsets(sizes: int | Sequence[int]) -> tuple[Tensor, Tensor]:
     """Return `ptr[b + 1]` and `owner[n]` for samples of the given sizes; one number is one sample.
 
     Raises:
-        ValueError: if a size is not a whole number from 0.
+        ValueError: if a size is negative. TypeError: if it is not a whole number.
     """
-    sizes = [sizes] if isinstance(sizes, int) else list(sizes)
-    for place, size in enumerate(sizes):
-        if not isinstance(size, int) or size < 0:
-            raise ValueError(f"Sample {place} has a whole number of points from 0, got {size!r}.")
+    sizes = list(sizes) if isinstance(sizes, Sequence) else [sizes]
+    sizes = [check_count(size, f"The number of points of sample {place}") for place, size in enumerate(sizes)]
     counts = torch.tensor(sizes, dtype=torch.int64)
     ptr = torch.nn.functional.pad(counts.cumsum(0), (1, 0)).int()
     return ptr, torch.repeat_interleave(torch.arange(len(sizes), dtype=torch.int32), counts)
@@ -65,20 +76,30 @@ def join(values: Sequence[Tensor | None], what: str) -> Tensor | None:
     """Concatenate what every sample has; None where no sample has it.
 
     Raises:
-        ValueError: if some samples have it and others do not.
+        ValueError: if some samples have it and others do not, or with another dtype or number of columns.
     """
     present = [value is not None for value in values]
     if not any(present):
         return None
     if not all(present):
         raise ValueError(f"Sample {present.index(False)} of the batch has no {what}, others have.")
+    kinds = [(value.dtype, list(value.shape[1:])) for value in values if value is not None]
+    for sample, kind in enumerate(kinds):
+        if kind != kinds[0]:
+            raise ValueError(
+                f"Sample {sample} of the batch has {what} of {kind[0]} with rows of shape {kind[1]}, "
+                f"sample 0 of {kinds[0][0]} with rows of shape {kinds[0][1]}."
+            )
     return torch.cat(list(values))  # type: ignore[arg-type]
 
 
 def check_positions(positions: Tensor | None, points: int) -> None:
-    """Raise ValueError unless `positions` is `[n, d]` and finite."""
+    """Raise unless `positions` is a floating-point tensor `[n, d]` and finite."""
     if positions is None:
         return
+    if not isinstance(positions, Tensor) or not positions.is_floating_point():
+        kind = positions.dtype if isinstance(positions, Tensor) else type(positions)
+        raise TypeError(f"positions must be a floating-point tensor, got {kind}.")
     if positions.dim() != 2 or positions.shape[0] != points:
         raise ValueError(f"positions must be [{points}, d], one row per point, got {list(positions.shape)}.")
     finite = torch.isfinite(positions).all(-1)

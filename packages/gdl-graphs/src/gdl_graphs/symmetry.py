@@ -43,21 +43,21 @@ def images_on(g: Tensor, domain: Points) -> Tensor:
         return torch.arange(domain.num_points, device=g.device)
     fine, cluster = images_on(g, parent), domain.cluster.long()  # type: ignore[attr-defined]
     kept = cluster >= 0
-    smallest = torch.full((domain.num_points,), parent.num_points, dtype=fine.dtype, device=g.device)
-    smallest = smallest.scatter_reduce(0, cluster[kept], fine[kept], "amin")
-    return torch.argsort(torch.argsort(smallest))
+    # An empty cluster comes after the others of its sample: between twice its last point and the next one.
+    none = 2 * parent.ptr.index_select(0, domain.owner + 1).long() - 1
+    smallest = none.scatter_reduce(0, cluster[kept], 2 * fine[kept], "amin")
+    return torch.argsort(torch.argsort(smallest, stable=True))
 
 
 def permuted(domain: Points, g: Tensor) -> Points:
     """Return `domain` with its points renumbered: point i becomes point `images_on(g, domain)[i]`."""
     images = images_on(g, domain)
-    source = torch.argsort(images)
-    positions = None if domain.positions is None else domain.positions.index_select(0, source)
     if isinstance(domain, PointSet):
-        return domain.replace(positions=positions)
+        positions = domain.positions
+        return domain.replace(positions=None if positions is None else positions.index_select(0, torch.argsort(images)))
     if not isinstance(domain, Graph):
         raise TypeError(f"Permutations of points do not act on {domain!r}.")
-    moved = domain.relabel(images).replace(positions=positions)
+    moved = domain.relabel(images)
     if domain.parent is None:
         return moved
     parent = permuted(domain.parent, g)

@@ -1,0 +1,39 @@
+"""Where the real data are, and random graphs."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from gdl_graphs import Graph
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Return a function from the name of a folder of the shared data to its path; skips where it is absent."""
+    here = os.environ.get("GDL_SHARED_DATA")
+    root = Path(here) if here else Path(__file__).resolve().parents[4] / "shared" / "data"
+
+    def find(name):
+        if not (root / name).is_dir():
+            pytest.skip(f"the data set {name} is not on this machine (GDL_SHARED_DATA names another folder)")
+        return root / name
+
+    return find
+
+
+@pytest.fixture
+def draw():
+    """Return a function that makes a random graph with parallel edges, self-loops and isolated nodes."""
+
+    def make(nodes=7, edges=30, seed=0, weight=False, features=0, positions=0):
+        g = torch.Generator().manual_seed(seed)
+        ends = torch.randint(max(nodes - 2, 1), (2, edges), generator=g)
+        values = {
+            "edge_weight": torch.rand(edges, generator=g, dtype=torch.float64) if weight else None,
+            "edge_features": torch.randn(edges, features, generator=g, dtype=torch.float64) if features else None,
+            "positions": torch.randn(nodes, positions, generator=g, dtype=torch.float64) if positions else None,
+        }
+        return Graph.from_edges(ends[0], ends[1], nodes, **values)
+
+    return make
