@@ -46,7 +46,7 @@ def edge_attention(
         TypeError: if an input is not floating-point.
     """
     where = "edge_attention"
-    m, h, d = _check(where, "query", query, (incidence.num_receivers, None, None), incidence)
+    _, h, d = _check(where, "query", query, (incidence.num_receivers, None, None), incidence)
     _check(where, "key", key, (incidence.num_senders, h, d), incidence)
     _check(where, "value", value, (incidence.num_senders, h, None), incidence)
     seed = _check_edges(where, incidence, h, bias, dropout, seed)

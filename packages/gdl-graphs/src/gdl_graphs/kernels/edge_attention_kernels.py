@@ -174,6 +174,14 @@ def _second_gradient(reference: Callable[..., tuple[Tensor, ...]]) -> Callable[.
     return formula
 
 
+def _gradients_like(
+    a: Tensor, b: Tensor, c: Tensor, bias: Tensor | None, lse: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What the backward operators return, empty."""
+    last = lse.new_empty(0) if bias is None else bias.new_empty(bias.shape)
+    return a.new_empty(a.shape), b.new_empty(b.shape), c.new_empty(c.shape), last
+
+
 # edge_attention: s = scale <query[i], key[j]> + bias
 
 
@@ -261,15 +269,7 @@ def _edge_attention_backward_fake(
     scale: float,
     dropout: float,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    return (*(_like(t) for t in (query, key, value)), _like_bias(bias, lse))
-
-
-def _like(x: Tensor) -> Tensor:
-    return torch.empty_like(x, memory_format=torch.contiguous_format)
-
-
-def _like_bias(bias: Tensor | None, lse: Tensor) -> Tensor:
-    return lse.new_empty(0) if bias is None else _like(bias)
+    return _gradients_like(query, key, value, bias, lse)
 
 
 edge_attention_backward = Kernel(
@@ -390,7 +390,7 @@ def _gat_attention_backward_fake(
     negative_slope: float,
     dropout: float,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    return (*(_like(t) for t in (receiver_score, sender_score, value)), _like_bias(bias, lse))
+    return _gradients_like(receiver_score, sender_score, value, bias, lse)
 
 
 gat_attention_backward = Kernel(
@@ -517,7 +517,7 @@ def _gatv2_attention_backward_fake(
     negative_slope: float,
     dropout: float,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    return (*(_like(t) for t in (x_receiver, x_sender, attention)), _like_bias(bias, lse))
+    return _gradients_like(x_receiver, x_sender, attention, bias, lse)
 
 
 gatv2_attention_backward = Kernel(
