@@ -15,7 +15,10 @@ COMPONENTS = (
 RECIPES: tuple[tuple[str, str], ...] = ()
 
 # (name, module inside gdl_graphs.kernels, summary)
-KERNELS: tuple[tuple[str, str, str], ...] = ()
+KERNELS: tuple[tuple[str, str, str], ...] = (
+    ("set_attention", "set_attention", "Attention within each sample of a packed batch."),
+    ("set_attention_backward", "set_attention", "The gradients of attention within each sample."),
+)
 
 
 @hookimpl

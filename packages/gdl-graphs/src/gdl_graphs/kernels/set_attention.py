@@ -1,8 +1,8 @@
 """Attention within each sample of a packed batch, and its derivative.
 
 Sample s owns the queries ``ptr_q[s] <= i < ptr_q[s + 1]`` and the keys ``ptr_k[s] <= j < ptr_k[s + 1]``; nothing is
-padded, so the cost is the sum of n_s m_s over the samples. Where all samples have `size_q` queries and `size_k` keys, the
-sizes are given as numbers and the batch is a dense one; -1 says that sizes differ or are unknown, and the offsets
+padded, so the cost is the sum of n_s m_s over the samples. Where all samples have `size_q` queries and `size_k` keys,
+the sizes are given as numbers and the batch is a dense one; -1 says that sizes differ or are unknown, and the offsets
 decide. A causal query sees the keys up to its own place *counted from the end* of its sample, so that the last
 query sees all (as FlashAttention has it; with as many queries as keys: j <= i). A query that sees no key gives zeros.
 """
@@ -22,7 +22,7 @@ def visible(queries: int, keys: int, device: torch.device) -> Tensor:
 
 
 def _scores(query: Tensor, key: Tensor, causal: bool, scale: float) -> Tensor:
-    """``query[..., n, h, d]``, ``key[..., m, h, d]`` -> ``[..., h, n, m]``, -inf where the query does not see the key."""
+    """``query[..., n, h, d]``, ``key[..., m, h, d]`` -> ``[..., h, n, m]``, -inf where the key is not seen."""
     scores = torch.einsum("...ihd,...jhd->...hij", query, key) * scale
     if causal:
         scores = scores.masked_fill(~visible(query.shape[-3], key.shape[-3], query.device), -torch.inf)
@@ -40,6 +40,31 @@ def _weights(scores: Tensor) -> tuple[Tensor, Tensor]:
     return p, (top + total.detach().log())[..., 0]
 
 
+def attend_dense(query: Tensor, key: Tensor, value: Tensor, causal: bool, scale: float) -> tuple[Tensor, Tensor]:
+    """Attention of ``[..., n, h, d]`` over ``[..., m, h, d]`` and ``[..., m, h, c]``, with the scores in memory.
+
+    Returns ``[..., n, h, c]`` in the dtype of `query`, and the logarithm of the denominators, ``[..., n, h]``.
+    """
+    dtype = accumulate_in(query, key, value)
+    p, lse = _weights(_scores(query.to(dtype), key.to(dtype), causal, scale))
+    return torch.einsum("...hij,...jhc->...ihc", p, value.to(dtype)).to(query.dtype), lse.transpose(-1, -2).detach()
+
+
+def attend_dense_backward(
+    g: Tensor, query: Tensor, key: Tensor, value: Tensor, causal: bool, scale: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of `query`, `key` and `value` for the gradient ``g[..., n, h, c]`` of the output."""
+    dtype = accumulate_in(query, key, value)
+    wide_g, q, k, v = (t.to(dtype) for t in (g, query, key, value))
+    p, _ = _weights(_scores(q, k, causal, scale))
+    dp = torch.einsum("...ihc,...jhc->...hij", wide_g, v)
+    ds = p * (dp - (p * dp).sum(-1, keepdim=True)) * scale
+    dq = torch.einsum("...hij,...jhd->...ihd", ds, k)
+    dk = torch.einsum("...hij,...ihd->...jhd", ds, q)
+    dv = torch.einsum("...hij,...ihc->...jhc", p, wide_g)
+    return dq.to(query.dtype), dk.to(key.dtype), dv.to(value.dtype)
+
+
 def _samples(tensors: list[Tensor], ptrs: list[Tensor], sizes: list[int]) -> list[tuple[Tensor, ...]]:
     """Split each tensor by its offsets; one dense batch ``[b, t, ...]`` where all sizes are known."""
     if min(sizes) >= 0:
@@ -49,9 +74,9 @@ def _samples(tensors: list[Tensor], ptrs: list[Tensor], sizes: list[int]) -> lis
     return [tuple(t[start:stop] for t, (start, stop) in zip(tensors, places)) for places in zip(*bounds, strict=True)]
 
 
-def _join(parts: list[Tensor], like: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Concatenate the samples again; `like` gives the dtype where there is none."""
-    return torch.cat([part.reshape(-1, *shape) for part in parts] or [like.new_empty(0, *shape)])
+def _join(parts: list[Tensor], like: Tensor) -> Tensor:
+    """Concatenate the samples again; `like` has the shape and the dtype."""
+    return torch.cat([part.reshape(-1, *like.shape[1:]) for part in parts]) if parts else torch.empty_like(like)
 
 
 def _set_attention(
@@ -65,20 +90,18 @@ def _set_attention(
     size_q: int,
     size_k: int,
 ) -> tuple[Tensor, Tensor]:
-    """``query[n, h, d]``, ``key[m, h, d]``, ``value[m, h, c]``, offsets ``int32[b + 1]`` -> ``out[n, h, c]``, ``lse[n, h]``.
+    """``query[n, h, d]``, ``key[m, h, d]``, ``value[m, h, c]``, ``ptr[b + 1]`` -> out ``[n, h, c]``, lse ``[n, h]``.
 
     out[i] = sum_j p_ij value[j] with p_ij = exp(scale <query[i], key[j]> - lse[i]); lse is -inf where no key is seen.
     """
-    dtype = accumulate_in(query, key, value)
-    wide = [t.to(dtype) for t in (query, key, value)]
     outs, lses = [], []
-    for q, k, v in _samples(wide, [ptr_q, ptr_k, ptr_k], [size_q, size_k, size_k]):
-        p, lse = _weights(_scores(q, k, causal, scale))
-        outs.append(torch.einsum("...hij,...jhc->...ihc", p, v))
-        lses.append(lse.transpose(-1, -2))
-    heads = query.shape[1]
-    out = _join(outs, wide[0], (heads, value.shape[2]))
-    return out.to(query.dtype), _join(lses, wide[0], (heads,)).detach()
+    for q, k, v in _samples([query, key, value], [ptr_q, ptr_k, ptr_k], [size_q, size_k, size_k]):
+        out, lse = attend_dense(q, k, v, causal, scale)
+        outs.append(out)
+        lses.append(lse)
+    n, heads, _ = query.shape
+    wide = accumulate_in(query, key, value)
+    return _join(outs, query.new_empty(n, heads, value.shape[2])), _join(lses, query.new_empty(n, heads, dtype=wide))
 
 
 def _set_attention_fake(
@@ -137,22 +160,13 @@ def _set_attention_backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The gradients of `query`, `key` and `value` for the gradient ``g[n, h, c]`` of the output.
 
-    With dp_ij = <g[i], value[j]> and ds_ij = p_ij (dp_ij - sum_k p_ik dp_ik), where the sum is <g[i], out[i]>: dvalue[j] =
-    sum_i p_ij g[i], dquery[i] = scale sum_j ds_ij key[j], dkey[j] = scale sum_i ds_ij query[i].
+    With dp_ij = <g[i], value[j]> and ds_ij = p_ij (dp_ij - sum_k p_ik dp_ik), where the sum is <g[i], out[i]>:
+    dvalue[j] = sum_i p_ij g[i], dquery[i] = scale sum_j ds_ij key[j], dkey[j] = scale sum_i ds_ij query[i].
     """
-    dtype = accumulate_in(query, key, value)
-    tensors = [t.to(dtype) for t in (g, query, key, value)]
     sizes = [size_q, size_q, size_k, size_k]
-    grads: list[list[Tensor]] = [[], [], []]
-    for dout, q, k, v in _samples(tensors, [ptr_q, ptr_q, ptr_k, ptr_k], sizes):
-        p, _ = _weights(_scores(q, k, causal, scale))
-        dp = torch.einsum("...ihc,...jhc->...hij", dout, v)
-        ds = p * (dp - (p * dp).sum(-1, keepdim=True)) * scale
-        grads[0].append(torch.einsum("...hij,...jhd->...ihd", ds, k))
-        grads[1].append(torch.einsum("...hij,...ihd->...jhd", ds, q))
-        grads[2].append(torch.einsum("...hij,...ihc->...jhc", p, dout))
-    like = (query, key, value)
-    dq, dk, dv = (_join(parts, t.to(dtype), tuple(t.shape[1:])).to(t.dtype) for parts, t in zip(grads, like))
+    samples = _samples([g, query, key, value], [ptr_q, ptr_q, ptr_k, ptr_k], sizes)
+    grads = [attend_dense_backward(*sample, causal, scale) for sample in samples]  # type: ignore[misc]
+    dq, dk, dv = (_join([grad[i] for grad in grads], like) for i, like in enumerate((query, key, value)))
     return dq, dk, dv
 
 
