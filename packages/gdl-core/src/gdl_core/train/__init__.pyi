@@ -6,6 +6,8 @@ from .recipe import read_recipe as read_recipe
 from .run import Run as Run
 from .run import evaluate as evaluate
 from .run import train as train
+from .source import IGNORED as IGNORED
 from .source import Samples as Samples
 from .source import Source as Source
 from .source import Splits as Splits
+from .source import collate as collate

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from packaging.version import Version
 from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten, tree_unflatten, treespec_dumps, treespec_loads
 
 from gdl_core import plugins
 from gdl_core._version import __version__
@@ -22,7 +23,7 @@ FORMAT = 1  # of the part under "gdl"
 
 def header(config: Mapping[str, Any], example: Any) -> dict[str, Any]:
     """Return what identifies a checkpoint: format, versions, configuration, an example of the inputs."""
-    return {"format": FORMAT, "versions": versions(config), "config": dict(config), "example": example}
+    return {"format": FORMAT, "versions": versions(config), "config": dict(config), "example": _plain(example)}
 
 
 def versions(config: Mapping[str, Any]) -> dict[str, str]:
@@ -135,12 +136,27 @@ def example_signal(model: nn.Module, content: Mapping[str, Any]) -> Signal:
     from gdl_core.geometry.blueprint import Blueprint
     from gdl_core.train.build import build_source
 
-    values = content["gdl"]["example"]
+    values = _inputs(content["gdl"]["example"])
     if isinstance(model, Blueprint) and model.domain is not None and isinstance(values, Tensor):
         domain = model.domain.locate(values)
         if domain is not None:
             return Signal(values, domain, model.in_type)
     return build_source(content["gdl"]["config"]).signal(values)
+
+
+def _plain(example: Any) -> Any:
+    """Return inputs as tensors and a text that says how they belong together: a domain's class is no plain value."""
+    if isinstance(example, Tensor):
+        return example
+    leaves, structure = tree_flatten(example)
+    return {"tensors": leaves, "structure": treespec_dumps(structure)}
+
+
+def _inputs(example: Any) -> Any:
+    """Return what `_plain` was given; the plugin of its classes must be imported, which building the network does."""
+    if isinstance(example, Tensor):
+        return example
+    return tree_unflatten(example["tensors"], treespec_loads(example["structure"]))
 
 
 def locate(path: str | Path) -> Path:

@@ -113,16 +113,21 @@ def _predict(path: str | None, files: list[str], invert: bool, top: int) -> None
     config = content["gdl"]["config"]
     source = build_source(config)
     for file in files:
-        values = source.read(Path(file), invert=invert)
+        inputs = source.read(Path(file), invert=invert)
         with torch.no_grad():
-            output = model(values)[0]
+            output = model(*inputs) if isinstance(inputs, tuple) else model(inputs)
         if options(config, "task").kind == "regression":
-            _say(f"{file}  {output.tolist()}")
+            for row in output:
+                _say(f"{file}  {row.tolist()}")
             continue
-        chances, order = output.softmax(-1).sort(descending=True)
-        names = source.classes or [str(number) for number in range(len(order))]
-        rows = [(names[int(i)], f"{float(p):.4f}") for p, i in list(zip(chances, order))[:top]]
-        _say(align([(file, "probability"), *rows]))
+        chances, order = output.reshape(-1, output.shape[-1]).softmax(-1).sort(descending=True)
+        names = source.classes or [str(number) for number in range(order.shape[1])]
+        best = [[(names[int(i)], f"{float(p):.4f}") for p, i in zip(*row)] for row in zip(chances, order)]
+        if len(best) == 1:
+            _say(align([(file, "probability"), *best[0][:top]]))
+        else:  # nodes of a graph, letters of a text: the likeliest class of each
+            rows = [(str(place), *found[0]) for place, found in enumerate(best)]
+            _say(align([(file, "class", "probability"), *rows]))
 
 
 def _folder(resume: str, output: str, name: str | None) -> Path:

@@ -6,7 +6,7 @@ from typing import Any
 import lightning
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Subset
 
 from gdl_core.train.options import LoaderOptions
 from gdl_core.train.sampling import GlobalBatches
@@ -20,7 +20,7 @@ class Loader:
     the epoch.
     """
 
-    def __init__(self, dataset: Dataset, batches: GlobalBatches, source: Source, workers: int = 0, pin: bool = False):
+    def __init__(self, dataset: Any, batches: GlobalBatches, source: Source, workers: int = 0, pin: bool = False):
         whole = dataset.dataset if isinstance(dataset, Subset) else dataset
         self.dataset = dataset
         self.sampler = self.batch_sampler = batches
@@ -59,7 +59,7 @@ class DataModule(lightning.LightningDataModule):
     def __init__(self, source: Source, options: LoaderOptions, seed: int = 0):
         super().__init__()
         self.source, self.options, self.seed = source, options, seed
-        self.train: Dataset | None = None
+        self.train: Any = None
 
     def setup(self, stage: str = "fit") -> None:
         """Read the data once; raises DataError."""
@@ -67,11 +67,12 @@ class DataModule(lightning.LightningDataModule):
             return
         splits = self.source.splits()
         self.train, self.valid, self.test = splits.train, splits.valid, splits.test
-        held_out = int(len(splits.train) * self.options.valid_fraction)  # type: ignore[arg-type]
+        whole: Any = splits.train
+        held_out = int(len(whole) * self.options.valid_fraction)
         if splits.valid is None and held_out:
-            order = torch.randperm(len(splits.train), generator=torch.Generator().manual_seed(self.seed))  # type: ignore[arg-type]
-            plain = splits.train.plain() if isinstance(splits.train, Samples) else splits.train
-            self.train = Subset(splits.train, order[held_out:].tolist())
+            order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(self.seed))
+            plain = whole.plain() if isinstance(whole, Samples) else whole
+            self.train = Subset(whole, order[held_out:].tolist())
             self.valid = Subset(plain, order[:held_out].tolist())
 
     def example(self, count: int = 4) -> tuple[Any, Tensor]:

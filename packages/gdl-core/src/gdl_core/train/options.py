@@ -31,12 +31,20 @@ class TaskOptions:
     """What is learnt.
 
     Args:
-        kind: `classification` (cross-entropy over classes) or `regression` (mean squared error).
+        kind: `classification` (cross-entropy over classes) or `regression`.
+        loss: of a regression: `mse`, the mean squared error, or `mae`, the mean absolute error.
         label_smoothing: the share of the target probability spread over all classes while training.
+        monitor: what chooses the best epoch on the validation data: the `metric` (accuracy, mean absolute error) or
+            the `loss`.
+        decay: patterns of the names of the parameters that the optimiser's weight decay applies to, such as
+            `["parts.0.*"]`; None for all.
     """
 
     kind: Literal["classification", "regression"] = "classification"
+    loss: Literal["mse", "mae"] = "mse"
     label_smoothing: float = 0.0
+    monitor: Literal["metric", "loss"] = "metric"
+    decay: list[str] | None = None
 
 
 @dataclass

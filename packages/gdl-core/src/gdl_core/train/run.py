@@ -76,7 +76,7 @@ def train(
     data = DataModule(source, options(config, "loader"), config["seed"])
     data.setup()
     example, targets = data.example()
-    header = checkpoint.header(config, example)
+    header = checkpoint.header(config, source.excerpt(example))
     task = Task(
         model, options(config, "task"), build_call(config, "optimizer"), build_call(config, "scheduler"), header
     )
@@ -156,9 +156,9 @@ def _trainer(chosen: TrainerOptions, task: Task, folder: Path, validated: bool) 
     callbacks.append(_keep(folder, "last"))
     mode = "max" if task.more_is_better else "min"
     if validated:
-        callbacks.append(_keep(folder, "best", monitor=f"valid/{task.metric}", mode=mode))
+        callbacks.append(_keep(folder, "best", monitor=f"valid/{task.monitor}", mode=mode))
         if chosen.patience is not None:
-            callbacks.append(EarlyStopping(f"valid/{task.metric}", mode=mode, patience=chosen.patience))
+            callbacks.append(EarlyStopping(f"valid/{task.monitor}", mode=mode, patience=chosen.patience))
     progress = chosen.progress
     if progress == "auto":
         progress = "bar" if sys.stdout.isatty() else "lines"

@@ -6,16 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate
 
 from gdl_core.errors import GdlError
-from gdl_core.geometry.domain import Signal
+from gdl_core.geometry.domain import Domain, Signal
+from gdl_core.representations.field_type import FieldType
+
+IGNORED = -100  # as a target: what this entry is does not count, PyTorch's `ignore_index`
 
 
 @dataclass(frozen=True)
 class Splits:
     """The parts of a data set, map-style; a sample is a pair (input, target).
+
+    An input is a tensor, or (values `[n, c]`, domain) where samples live on domains of their own; its target then has
+    a row for each thing to predict: `[n]` for points, `[1]` for the sample as a whole. Class numbers `IGNORED` (-100)
+    are left out of losses and figures: a graph of which a part of the nodes is the test set is one sample of each
+    split, with the targets of the other splits ignored.
 
     Args:
         train: what is learnt from.
@@ -23,9 +32,9 @@ class Splits:
         valid: what chooses the best epoch; None to keep a part of `train` apart for it.
     """
 
-    train: Dataset
-    test: Dataset
-    valid: Dataset | None = None
+    train: "Dataset | Sequence[tuple[Any, Any]]"
+    test: "Dataset | Sequence[tuple[Any, Any]]"
+    valid: "Dataset | Sequence[tuple[Any, Any]] | None" = None
 
 
 class Source(ABC):
@@ -44,15 +53,25 @@ class Source(ABC):
     def splits(self) -> Splits:
         """Read the data."""
 
-    @abstractmethod
-    def signal(self, values: Tensor) -> Signal:
-        """Return a batch of inputs as a signal on the domain it lives on, for `gdl audit`."""
+    def signal(self, inputs: Any) -> Signal:
+        """Return a batch of inputs as a signal on the domain it lives on, for `gdl audit`.
 
-    def collate(self) -> Callable[[list[Any]], Any] | None:
-        """Return the function that makes a batch of samples; None for PyTorch's default."""
-        return None
+        Inputs (values, domain) are scalars on that domain unless a source says otherwise.
+        """
+        if not _on_domain(inputs):
+            raise GdlError(f"{type(self).__name__} does not say on which domain its inputs live.")
+        values, domain = inputs
+        return Signal(values, domain, FieldType.scalars(values.shape[domain.channel_axis]))
 
-    def read(self, path: Path, invert: bool = False) -> Tensor:
+    def collate(self) -> Callable[[list[Any]], Any]:
+        """Return the function that makes a batch of samples."""
+        return collate
+
+    def excerpt(self, inputs: Any) -> Any:
+        """Return the part of a batch of test inputs that checkpoints keep as an example; all of it by default."""
+        return inputs
+
+    def read(self, path: Path, invert: bool = False) -> Any:
         """Return the file of a user as a batch of one input, for `gdl predict`."""
         raise GdlError(f"gdl predict: {type(self).__name__} does not say how to read {path.name}.")
 
@@ -102,3 +121,19 @@ class Samples(Dataset):
 def unpack(batches: list[Any]) -> Any:
     """Return the only batch of the list that `Samples.__getitems__` made."""
     return batches[0]
+
+
+def collate(samples: list[tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Return a batch of samples: inputs (values, domain) one after the other on one domain, others as PyTorch does."""
+    if not _on_domain(samples[0][0]):
+        return default_collate(samples)
+    if len(samples) == 1:  # a large graph is not copied
+        return samples[0]
+    values = torch.cat([values for (values, _), _ in samples])
+    domains = [domain for (_, domain), _ in samples]
+    targets = torch.cat([target for _, target in samples])
+    return (values, type(domains[0]).collate(domains)), targets
+
+
+def _on_domain(inputs: Any) -> bool:
+    return isinstance(inputs, tuple | list) and len(inputs) == 2 and isinstance(inputs[1], Domain)

@@ -11,17 +11,21 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
 from gdl_core.train.build import LENGTHS
+from gdl_core.train.groups import parameter_groups
 from gdl_core.train.names import ConfigError
 from gdl_core.train.options import TaskOptions
+from gdl_core.train.source import IGNORED
 
 # task → (the metric beside the loss, is more of it better)
 METRICS = {"classification": ("accuracy", True), "regression": ("mae", False)}
 
 
 class Task(lightning.LightningModule):
-    """Train a network to classify (cross-entropy) or to predict numbers (mean squared error).
+    """Train a network to classify (cross-entropy) or to predict numbers (mean squared or absolute error).
 
-    Losses and metrics are kept as sums and counts, so an epoch's figure is the mean over samples however they were
+    Targets `[...]` are class numbers for outputs `[..., k]`, or numbers of the shape of the outputs. A row of either is
+    something to predict: a sample, a node, a letter. Class numbers `IGNORED` count nowhere.
+    Losses and metrics are kept as sums and counts, so an epoch's figure is the mean over rows however they were
     batched or shared among processes.
 
     Args:
@@ -44,7 +48,9 @@ class Task(lightning.LightningModule):
         super().__init__()
         self.model, self.options, self.header = model, options, header or {}
         self.optimizer, self.scheduler = optimizer, scheduler
-        self.metric, self.more_is_better = METRICS[options.kind]
+        self.metric, more_is_better = METRICS[options.kind]
+        self.monitor = "loss" if options.monitor == "loss" else self.metric
+        self.more_is_better = more_is_better and self.monitor != "loss"
         names = [f"{stage}_{name}" for stage in ("train", "valid", "test") for name in ("loss", self.metric)]
         self.means = nn.ModuleDict({name: MeanMetric() for name in names})
         self._random: dict[str, Tensor] | None = None
@@ -64,8 +70,9 @@ class Task(lightning.LightningModule):
         shape = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
         if self.options.kind == "classification":
             count = len(classes) if classes else int(targets.max()) + 1
-            fits = isinstance(output, Tensor) and output.dim() == 2 and (not classes or output.shape[1] == count)
-            expected = f"[{len(targets)}, {count}], one number per class"
+            fits = isinstance(output, Tensor) and output.shape[:-1] == targets.shape
+            fits = fits and (not classes or output.shape[-1] == count)
+            expected = f"{[*targets.shape, count]}, one number per class"
         else:
             fits = isinstance(output, Tensor) and output.shape == targets.shape
             expected = f"{list(targets.shape)}, the shape of the targets"
@@ -75,8 +82,9 @@ class Task(lightning.LightningModule):
     def training_step(self, batch: Any, index: int) -> Tensor:
         inputs, targets = batch
         output = self(inputs)
-        loss = self._loss(output, targets, self.options.label_smoothing)
-        self._measure("train", output, targets, loss)
+        count = self._count(targets)
+        loss = self._loss(output, targets, count, self.options.label_smoothing)
+        self._measure("train", output, targets, count, loss)
         self.log("loss", loss.detach(), prog_bar=True, batch_size=len(targets))
         return loss
 
@@ -89,7 +97,7 @@ class Task(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         assert self.optimizer is not None  # set whenever it is trained
         make, arguments = self.optimizer
-        optimizer = make(self.model.parameters(), **arguments)
+        optimizer = make(parameter_groups(self.model, self.options.decay), **arguments)
         if self.scheduler is None:
             return optimizer
         make, arguments = self.scheduler
@@ -130,24 +138,35 @@ class Task(lightning.LightningModule):
             torch.manual_seed(torch.initial_seed() + self.global_rank)
         self._random = None
 
-    def _loss(self, output: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+    def _count(self, targets: Tensor) -> Tensor:
+        """Return how many rows count, on the device of the targets."""
         if self.options.kind == "classification":
-            return F.cross_entropy(output, targets, label_smoothing=smoothing)
-        return F.mse_loss(output, targets)
+            return (targets != IGNORED).sum()
+        return torch.tensor(len(targets), device=targets.device)
+
+    def _loss(self, output: Tensor, targets: Tensor, count: Tensor, smoothing: float = 0.0) -> Tensor:
+        if self.options.kind == "classification":
+            rows = output.reshape(-1, output.shape[-1])
+            total = F.cross_entropy(
+                rows, targets.reshape(-1), reduction="sum", label_smoothing=smoothing, ignore_index=IGNORED
+            )
+            return total / count.clamp(min=1)  # the mean, and 0 rather than NaN where nothing counts
+        return F.l1_loss(output, targets) if self.options.loss == "mae" else F.mse_loss(output, targets)
 
     def _evaluate(self, stage: str, batch: Any) -> None:
         inputs, targets = batch
         output = self(inputs)
-        self._measure(stage, output, targets, self._loss(output, targets))
+        count = self._count(targets)
+        self._measure(stage, output, targets, count, self._loss(output, targets, count))
 
-    def _measure(self, stage: str, output: Tensor, targets: Tensor, loss: Tensor) -> None:
+    def _measure(self, stage: str, output: Tensor, targets: Tensor, count: Tensor, loss: Tensor) -> None:
         if self.options.kind == "classification":
-            value = (output.argmax(1) == targets).float().mean()
+            value = (output.argmax(-1) == targets).sum() / count.clamp(min=1)  # no class has the number IGNORED
         else:
             value = (output - targets).abs().mean()
         for name, number in (("loss", loss), (self.metric, value)):
             mean: Any = self.means[f"{stage}_{name}"]
-            mean.update(number.detach().float(), len(targets))
+            mean.update(number.detach().float(), count)
             self.log(f"{stage}/{name}", mean, on_step=False, on_epoch=True, prog_bar=stage == "valid")
 
 
