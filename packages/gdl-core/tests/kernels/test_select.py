@@ -73,10 +73,10 @@ def test_a_forced_backend_that_cannot_run_is_a_sentence(monkeypatch, choice, ten
 
 
 def test_an_unknown_backend_is_a_sentence_even_inside_an_operator(monkeypatch):
+    inc = Incidence.from_edges(torch.tensor([0]), torch.tensor([0]), 1, 1)
     force(monkeypatch, "cuad")
     with pytest.raises(ValueError, match=r"must be auto, reference, cpu or cuda, got 'cuad'. Did you mean 'cuda'"):
         requested_backend()
-    inc = Incidence.from_edges(torch.tensor([0]), torch.tensor([0]), 1, 1)
     with pytest.raises(ValueError, match="got 'cuad'"):
         aggregate(inc, torch.ones(1, 1))
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from gdl_core.errors import UnknownNameError, closest
 from gdl_core.geometry.domain import Domain
 from gdl_core.geometry.layer import Layer
+from gdl_core.kernels.dropout import dropout
 from gdl_core.representations.field_type import FieldType
 
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -97,11 +98,13 @@ class Dropout(FibreMap):
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
         if not self.training or self.rate == 0:
             return x
+        if all(rep.dim == 1 for _, rep in self.in_type.fields):
+            return dropout(x, self.rate)
         axis = self.channel_axis if domain is None else domain.channel_axis
         x = x.movedim(axis, -1)
         parts = []
         for (count, rep), part in zip(self.in_type.fields, self.in_type.slices()):
             field = x[..., part].unflatten(-1, (rep.dim, count))
-            keep = (torch.rand_like(field[..., :1, :]) >= self.rate).to(x.dtype) / (1 - self.rate)
-            parts.append((field * keep).flatten(-2))
+            kept = dropout(torch.ones_like(field[..., :1, :]), self.rate)
+            parts.append((field * kept).flatten(-2))
         return torch.cat(parts, -1).movedim(-1, axis)

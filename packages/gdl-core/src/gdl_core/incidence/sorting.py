@@ -3,14 +3,15 @@
 import torch
 from torch import Tensor
 
-from gdl_core.kernels.select import backend_for
+from gdl_core.kernels.select import has_package, requested_backend
 
 
 def sort_edges(
     sender: Tensor, receiver: Tensor, num_senders: int, num_receivers: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return ``edge_id[e], ptr[m + 1], perm[e], ptr_t[n + 1]`` of an `Incidence`, int32, for valid int64 ends."""
-    if backend_for(sender) == "cpu":
+    # Not `backend_for`: forcing the Triton kernels must not keep an incidence from being built on the CPU.
+    if sender.device.type == "cpu" and has_package("numba") and requested_backend() != "reference":
         from gdl_core.incidence.sorting_cpu import count_edges
 
         return count_edges(sender, receiver, num_senders, num_receivers)

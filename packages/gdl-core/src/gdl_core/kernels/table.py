@@ -42,6 +42,7 @@ KERNELS: tuple[tuple[str, str, str], ...] = (
         "gdl_core.incidence.kernels:segment_softmax_backward_kernel",
         "the (self-adjoint) derivative of segment_softmax",
     ),
+    ("dropout", "gdl_core.kernels.dropout:dropout_kernel", "entries zeroed at random, by counters instead of a mask"),
 )
 
 
