@@ -5,7 +5,7 @@ from importlib import import_module
 
 from gdl_core.plugins import Case
 
-FAMILIES = ("domains", "readout")
+FAMILIES = ("convolution", "domains", "norm", "readout")
 
 
 def cases(kind: str, name: str) -> Iterator[Case]:

@@ -8,6 +8,7 @@ from gdl_core.geometry.layer import Part
 from torch import Tensor
 
 from gdl_graphs.graph import Graph
+from gdl_graphs.points import Points
 
 
 def graph_of(x: Tensor, domain: Domain | None, layer: Part) -> Graph:
@@ -22,6 +23,22 @@ def graph_of(x: Tensor, domain: Domain | None, layer: Part) -> Graph:
     if not isinstance(domain, Graph):
         got = "no domain" if domain is None else f"{domain}"
         raise TypeError(f"{where} sends messages along edges, so it is called as layer(x, graph), got {got}.")
+    domain.check(x, where)
+    return domain
+
+
+def points_of(x: Tensor, domain: Domain | None, layer: Part) -> Points:
+    """Return `domain` as points, sets or graphs, after checking that `x` is ``[n, c]`` on it.
+
+    Raises:
+        TypeError: if there is no domain, it has no points first, or `x` is not floating point; the layer is named.
+        ValueError: if `x` has other channels or another number of rows.
+    """
+    check_channels(x, layer.in_type, -1, layer)
+    where = type(layer).__name__
+    if not isinstance(domain, Points):
+        got = "no domain" if domain is None else f"{domain}"
+        raise TypeError(f"{where} looks at whole samples, so it is called as layer(x, points), got {got}.")
     domain.check(x, where)
     return domain
 

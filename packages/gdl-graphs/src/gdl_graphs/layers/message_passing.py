@@ -23,6 +23,7 @@ import torch
 from gdl_core.geometry import Domain, Layer
 from gdl_core.incidence import aggregate, gather, reduce
 from gdl_core.incidence.operations import Reduction
+from gdl_core.incidence.precision import accumulate_in
 from gdl_core.representations import FieldType
 from torch import Tensor
 
@@ -92,8 +93,8 @@ class Attentional(MessagePassing):
         """Return ψ, what each node sends: ``[n, c']``, or ``[n, h, c']`` for several heads."""
         return x
 
-    def attention(self, x: Tensor, graph: Graph) -> Tensor:
-        """Return a, the weight of each edge: ``[e]``, or ``[e, h]`` for several heads."""
+    def attention(self, x: Tensor, graph: Graph) -> Tensor | None:
+        """Return a, the weight of each edge: ``[e]``, or ``[e, h]`` for several heads; None for ones."""
         raise NotImplementedError(f"{type(self).__name__} must say what its weights are: def attention(...).")
 
     def propagate(self, x: Tensor, graph: Graph) -> Tensor:
@@ -120,13 +121,15 @@ class Coefficients(NamedTuple):
     edge: Tensor | None = None  # [e]
     sender: Tensor | None = None  # [n]
 
-    def per_edge(self, graph: Graph, like: Tensor) -> Tensor:
-        """Return all c_uv as one tensor ``[e]`` of the dtype and device of `like`."""
-        weight = like.new_ones(graph.num_edges) if self.edge is None else self.edge.to(like.dtype)
+    def per_edge(self, graph: Graph) -> Tensor | None:
+        """Return all c_uv as one tensor ``[e]``, or None for ones."""
+        weight = self.edge
         if self.receiver is not None:
-            weight = weight * gather(graph.incidence, self.receiver.to(like.dtype), "receiver")
+            scale = gather(graph.incidence, self.receiver, "receiver")
+            weight = scale if weight is None else weight * scale
         if self.sender is not None:
-            weight = weight * gather(graph.incidence, self.sender.to(like.dtype), "sender")
+            scale = gather(graph.incidence, self.sender, "sender")
+            weight = scale if weight is None else weight * scale
         return weight
 
 
@@ -137,19 +140,20 @@ class Convolutional(Attentional):
     """
 
     def coefficients(self, graph: Graph, dtype: torch.dtype) -> Coefficients:
-        """Return c, of `dtype` where it is made here; by default the weights of the edges."""
+        """Return c, in `dtype` where it is made here; by default the weights of the edges."""
         return Coefficients(edge=graph.edge_weight)
 
     def propagate(self, x: Tensor, graph: Graph) -> Tensor:
-        if self.aggregation not in ("sum", "mean"):
-            return MessagePassing.propagate(self, x, graph)
+        if x.element_size() < 4 or self.aggregation not in ("sum", "mean"):
+            # In half precision the sum at a hub overflows before c makes it small, so c goes in edge by edge.
+            return Attentional.propagate(self, x, graph)
         c, y = self.coefficients(graph, x.dtype), self.transform(x)
         y = y if c.sender is None else y * c.sender[:, None]
         y = aggregate(graph.incidence, y, c.edge, self.aggregation == "mean")
         return y if c.receiver is None else y * c.receiver[:, None]
 
-    def attention(self, x: Tensor, graph: Graph) -> Tensor:
-        return self.coefficients(graph, x.dtype).per_edge(graph, x)
+    def attention(self, x: Tensor, graph: Graph) -> Tensor | None:
+        return self.coefficients(graph, accumulate_in(x)).per_edge(graph)
 
 
 FLAVOURS: tuple[type[MessagePassing], ...] = (Convolutional, Attentional, MessagePassing)
