@@ -1,0 +1,1 @@
+"""Whole networks on sets, graphs and sequences."""
