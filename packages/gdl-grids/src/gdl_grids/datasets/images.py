@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from gdl_core.errors import DataError
 from gdl_core.geometry import Signal
 from gdl_core.representations import FieldType
+from gdl_core.train.files import find_file as find_file
 from gdl_core.train.source import Samples, Source, Splits
 from torch import Tensor
 
@@ -110,22 +111,3 @@ def random_shift(images: Tensor, reach: int, fill: Tensor) -> Tensor:
     columns = columns + torch.arange(w, device=images.device)  # [b, w]
     first = torch.arange(b, device=images.device)[:, None, None]
     return room[first, :, rows[:, :, None], columns[:, None, :]].movedim(-1, 1)
-
-
-def find_file(root: str | None, names: Sequence[str], what: str) -> Path:
-    """Return the first of `names` that the folder `root` has.
-
-    Raises:
-        DataError: no folder was given, it does not exist, or it has none of them; what it has is listed.
-    """
-    if root is None:
-        raise DataError(f"{what} needs the folder with its files: give --data.root FOLDER.")
-    folder = Path(root)
-    if not folder.is_dir():
-        raise DataError(f"{what}: there is no folder {root!r}.")
-    for name in names:
-        if (folder / name).is_file():
-            return folder / name
-    there = sorted(path.name for path in folder.iterdir())
-    listed = ", ".join(there[:8]) + (f" and {len(there) - 8} more" if len(there) > 8 else "")
-    raise DataError(f"{what}: expected the file {' or '.join(names)} in {root}, which has {listed or 'no files'}.")
