@@ -1,0 +1,12 @@
+from .dgcnn import read_dgcnn as read_dgcnn
+from .dgcnn import read_dgcnn_set as read_dgcnn_set
+from .edge_list import read_edge_list as read_edge_list
+from .edge_list import read_graphml as read_graphml
+from .graph6 import from_graph6 as from_graph6
+from .graph6 import read_graph6 as read_graph6
+from .graph_set import GraphSet as GraphSet
+from .graph_set import NodeData as NodeData
+from .graph_set import select as select
+from .planetoid import read_planetoid as read_planetoid
+from .tu import read_tu as read_tu
+from .zinc import read_zinc as read_zinc
