@@ -20,11 +20,14 @@ from gdl_graphs import (  # noqa: E402
     GINEConv,
     Graph,
     NNConv,
+    PNAConv,
     ResGatedGraphConv,
     SAGEConv,
     SGConv,
+    degree_histogram,
 )
 from torch_geometric import nn as pyg  # noqa: E402
+from torch_geometric.data import Data  # noqa: E402
 
 IN, OUT, EDGE = 5, 4, 3
 TOLERANCE = 1e-10
@@ -54,7 +57,7 @@ GRAPHS = {
 class Inputs:
     """Features of nodes, weights and features of edges, all of which want gradients; and the graph, ours and PyG's."""
 
-    def __init__(self, graph: str, symmetric: bool = False):
+    def __init__(self, graph: str, symmetric: bool = False, channels: int = IN):
         draw = torch.Generator().manual_seed(1)
         self.edge_index, self.nodes = GRAPHS[graph]()
         edges = self.edge_index.shape[1]
@@ -62,7 +65,7 @@ class Inputs:
         def normal(*shape: int) -> Tensor:
             return torch.randn(*shape, generator=draw, dtype=torch.float64).requires_grad_()
 
-        self.x, self.features = normal(self.nodes, IN), normal(edges, EDGE)
+        self.x, self.features = normal(self.nodes, channels), normal(edges, EDGE)
         # symmetric: both directions of an edge have one weight, of which degrees of senders and of receivers are made
         self.leaf = 0.5 + torch.rand(edges // 2 if symmetric else edges, generator=draw, dtype=torch.float64)
         self.leaf.requires_grad_()
@@ -84,7 +87,7 @@ def agree(ours: nn.Module, theirs: nn.Module, inputs: Inputs, run: Callable, run
     with torch.no_grad():
         for parameter in theirs.parameters():
             parameter.copy_(0.5 * torch.randn(parameter.shape, generator=draw, dtype=torch.float64))
-    ours.load_state_dict(theirs.state_dict())
+    ours.load_state_dict({name.removeprefix("aggr_module."): value for name, value in theirs.state_dict().items()})
     results = []
     for layer, function in ((ours, run), (theirs, run_theirs)):
         y = function(layer)
@@ -264,12 +267,43 @@ def test_residual_gated(graph: str, featured: bool) -> None:
 @every_graph
 @pytest.mark.parametrize("aggregation", ["max", "sum", "mean"])
 @pytest.mark.parametrize("channels", [(2 * IN, OUT), (2 * IN, 6, OUT)])
-def test_edge_conv(graph: str, aggregation: str, channels: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("last", [[], [nn.LeakyReLU(0.2)]])
+def test_edge_conv(graph: str, aggregation: str, channels: tuple[int, ...], last: list[nn.Module]) -> None:
     inputs = Inputs(graph)
     agree(
-        EdgeConv(IN, OUT, network(*channels), aggregation=aggregation),
-        pyg.EdgeConv(network(*channels), aggr=aggregation),
+        EdgeConv(IN, OUT, network(*channels).extend(last), aggregation=aggregation),
+        pyg.EdgeConv(network(*channels).extend(last), aggr=aggregation),
         inputs,
         lambda layer: layer(inputs.x, inputs.ours()),
         lambda layer: layer(inputs.x, inputs.edge_index),
+    )
+
+
+PNA = {
+    "plain": {},
+    "edges": {"edge": EDGE},
+    "towers": {"towers": 2},
+    "divided": {"towers": 2, "divide_input": True, "edge": EDGE},
+    "deep": {"towers": 2, "divide_input": True, "pre_layers": 2, "post_layers": 2},
+}
+
+
+@every_graph
+@pytest.mark.parametrize("kind", PNA)
+def test_pna(graph: str, kind: str) -> None:
+    inputs, more = Inputs(graph, channels=6), dict(PNA[kind])
+    edge = more.pop("edge", None)
+    features = None if edge is None else inputs.features
+    names = [
+        ["mean", "min", "max", "std", "var", "sum"],
+        ["identity", "amplification", "attenuation", "linear", "inverse_linear"],
+    ]
+    degrees = degree_histogram([Graph.from_edge_index(mixed()[0], mixed()[1])])
+    assert torch.equal(degrees, pyg.PNAConv.get_degree_histogram([Data(edge_index=mixed()[0], num_nodes=mixed()[1])]))
+    agree(
+        PNAConv(6, 8, *names, degrees, edge_channels=edge, **more),
+        pyg.PNAConv(6, 8, *names, degrees, edge_dim=edge, **more),
+        inputs,
+        lambda layer: layer(inputs.x, inputs.ours(featured=True)),
+        lambda layer: layer(inputs.x, inputs.edge_index, features),
     )

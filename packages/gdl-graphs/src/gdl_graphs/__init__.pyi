@@ -42,6 +42,12 @@ from .higher_order.ppgn import IGN as IGN
 from .higher_order.ppgn import PPGN as PPGN
 from .higher_order.ppgn import PPGNBlock as PPGNBlock
 from .higher_order.values import pair_values as pair_values
+from .latent.gumbel import GumbelGraph as GumbelGraph
+from .latent.gumbel import SigmoidGraph as SigmoidGraph
+from .latent.gumbel import log_probability as log_probability
+from .latent.knn import DynamicEdgeConv as DynamicEdgeConv
+from .latent.knn import KNNGraph as KNNGraph
+from .latent.knn import knn_graph as knn_graph
 from .layers.cheb import ChebConv as ChebConv
 from .layers.edge_conv import EdgeConv as EdgeConv
 from .layers.gated_gcn import GatedGCN as GatedGCN

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gdl_core.plugins import Case
+from torch import nn
 
 from gdl_graphs.cases.inputs import FEATURED, GRAPH, LOOPED, WEIGHTED, signals
 from gdl_graphs.graph import Graph
@@ -13,8 +14,11 @@ from gdl_graphs.layers.gated_gcn import GatedGCN, ResGatedGraphConv
 from gdl_graphs.layers.gcn import GCNConv
 from gdl_graphs.layers.gin import GINConv, GINEConv
 from gdl_graphs.layers.nn_conv import NNConv
+from gdl_graphs.layers.pna import SCALERS, PNAConv, degree_histogram
 from gdl_graphs.layers.sage import SAGEConv
 from gdl_graphs.layers.sgc import SGConv
+
+DEGREES = degree_histogram([GRAPH, LOOPED])
 
 
 def _case(name: str, build: Callable[[], Any], graph: Graph = GRAPH, channels: int = 3, smooth: bool = True) -> Case:
@@ -61,5 +65,21 @@ CASES = {
     ("layer", "edge-conv"): [
         _case("max", lambda: EdgeConv(3, 4), smooth=False),
         _case("sum", lambda: EdgeConv(3, 2, aggregation="sum"), smooth=False),
+        _case("one-map", lambda: EdgeConv(3, 4, nn.Sequential(nn.Linear(6, 4), nn.LeakyReLU(0.2))), smooth=False),
+    ],
+    ("layer", "pna-conv"): [
+        _case("plain", lambda: PNAConv(3, 4, ["mean", "max", "std", "sum"], SCALERS, DEGREES), smooth=False),
+        _case(
+            "towers",
+            lambda: PNAConv(4, 4, ["mean", "min"], SCALERS[:2], DEGREES, edge_channels=2, towers=2, divide_input=True),
+            FEATURED,
+            channels=4,
+            smooth=False,
+        ),
+        _case(
+            "deep",
+            lambda: PNAConv(3, 4, ["max", "var"], SCALERS[:3], DEGREES, towers=2, pre_layers=2, post_layers=2),
+            smooth=False,
+        ),
     ],
 }

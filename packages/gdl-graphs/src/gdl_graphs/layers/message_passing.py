@@ -28,6 +28,7 @@ from gdl_core.representations import FieldType
 from torch import Tensor
 
 from gdl_graphs.graph import Graph
+from gdl_graphs.kernels.multi_aggregate import aggregate_extreme
 from gdl_graphs.layers.checks import check_name, graph_of
 
 
@@ -72,7 +73,11 @@ class MessagePassing(Layer):
         receiver, sender = self.ends(x)
         i = graph.incidence
         messages = self.message(gather(i, receiver, "receiver"), gather(i, sender, "sender"), self.edges(x, graph))
-        return reduce(i, messages, self.aggregation)
+        return self.aggregate(messages, graph)
+
+    def aggregate(self, messages: Tensor, graph: Graph) -> Tensor:
+        """Return ⊕, the messages ``[e, c']`` of each node as one, ``[n, c']``."""
+        return reduce(graph.incidence, messages, self.aggregation)
 
     def update(self, x: Tensor, messages: Tensor) -> Tensor:
         """Return φ, the new features ``[n, c]``, from the old ones and the aggregated messages ``[n, c']``."""
@@ -98,9 +103,12 @@ class Attentional(MessagePassing):
         raise NotImplementedError(f"{type(self).__name__} must say what its weights are: def attention(...).")
 
     def propagate(self, x: Tensor, graph: Graph) -> Tensor:
-        if self.aggregation not in ("sum", "mean"):
+        if self.aggregation in ("sum", "mean"):
+            return aggregate(graph.incidence, self.transform(x), self.attention(x, graph), self.aggregation == "mean")
+        y, weight = self.transform(x), self.attention(x, graph)
+        if y.dim() > 2:
             return MessagePassing.propagate(self, x, graph)
-        return aggregate(graph.incidence, self.transform(x), self.attention(x, graph), self.aggregation == "mean")
+        return aggregate_extreme(graph.incidence, y, self.aggregation, weight)
 
     # The same as message passing: an edge gives its weight, a sender what it sends, a receiver nothing.
 
