@@ -6,11 +6,6 @@ GDL_API = (1, 0)
 
 # (kind, name, target inside gdl_graphs, summary)
 COMPONENTS = (
-    ("dataset", "karate", "datasets:Karate", "A karate club's 34 members, by the side each took."),
-    ("dataset", "planetoid", "datasets:Planetoid", "Cora, CiteSeer, PubMed: papers by topic, published split."),
-    ("dataset", "text", "datasets:Text", "Characters of a text file, each to be predicted."),
-    ("dataset", "tu", "datasets:TU", "Graphs of a TU data set, by class, in folds."),
-    ("dataset", "zinc", "datasets:ZINC", "Molecules and their penalised logP."),
     ("domain", "graph", "graph:Graph", "Nodes and edges; a batch is graphs side by side."),
     ("domain", "pair-set", "higher_order.pair_set:PairSet", "All ordered pairs of points of each sample."),
     ("domain", "paired-points", "higher_order.pair_set:PairedPoints", "Points that lead to their pairs."),
@@ -27,6 +22,11 @@ COMPONENTS = (
     ),
     ("coarsening", "min-cut-pool", "coarsen.soft:MinCutPool", "Soft clusters, with a loss that cuts few edges."),
     ("coarsening", "top-k-pool", "coarsen.topk:TopKPool", "Keeps the nodes with the best scores."),
+    ("dataset", "karate", "datasets:Karate", "A karate club's 34 members, by the side each took."),
+    ("dataset", "planetoid", "datasets:Planetoid", "Cora, CiteSeer, PubMed: papers by topic, published split."),
+    ("dataset", "text", "datasets:Text", "Characters of a text file, each to be predicted."),
+    ("dataset", "tu", "datasets:TU", "Graphs of a TU data set, by class, in folds."),
+    ("dataset", "zinc", "datasets:ZINC", "Molecules and their penalised logP."),
     (
         "language-model",
         "char-transformer",
@@ -81,6 +81,8 @@ COMPONENTS = (
         "transformer.block:TransformerBlock",
         "Attention and a feed-forward map, with norms.",
     ),
+    ("model", "gcn", "models.gnn:gcn", "Graph convolutional network for nodes or graphs."),
+    ("model", "gin", "models.gnn:gin", "Graph isomorphism network for nodes or graphs."),
     ("model", "ign", "higher_order.ppgn:IGN", "Equivariant linear maps of pairs with ReLUs between."),
     ("model", "ppgn", "higher_order.ppgn:PPGN", "Products of matrices of pairs: as strong as 2-FWL."),
     ("readout", "attention-pool", "readout:AttentionPool", "A weighted sum over the points, weights by attention."),
@@ -90,12 +92,12 @@ COMPONENTS = (
     ("refinement", "unpool", "coarsen.select:Unpool", "Back to the graph that a coarsening was given."),
 )
 
-RECIPES: tuple[tuple[str, str], ...] = (
-    ("shakespeare", "A causal Transformer on the characters of Tiny Shakespeare."),
-)
+RECIPES: tuple[tuple[str, str], ...] = (("shakespeare", "A causal Transformer on the characters of Tiny Shakespeare."),)
 
 # (name, module inside gdl_graphs.kernels, summary)
 KERNELS: tuple[tuple[str, str, str], ...] = (
+    ("sender_statistics", "multi_aggregate", "Several aggregations of the senders in one read of the edges."),
+    ("sender_statistics_backward", "multi_aggregate", "The gradient of several aggregations."),
     ("set_attention", "set_attention", "Attention within each sample of a packed batch."),
     ("set_attention_backward", "set_attention", "The gradients of attention within each sample."),
 )

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from gdl_graphs.kernels.set_attention import set_attention
+from gdl_graphs.kernels.set_attention import _seen_in_batch, attend_dense, set_attention
 from gdl_graphs.sets.packed import packed_attention
 
 BATCHES = {
@@ -139,6 +139,16 @@ def test_results_repeat_bit_for_bit(backend):
         y = packed_attention(*tensors, ptr_q, ptr_k)
         runs.append([y, *torch.autograd.grad(y.square().sum(), tensors)])
     assert all(torch.equal(a, b) for run in runs[1:] for a, b in zip(runs[0], run))
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("name", ["uneven", "equal-cross", "no keys"])
+def test_what_a_traced_program_computes_without_reading_offsets_is_the_same(name, causal):
+    query, key, value, ptr_q, ptr_k = (t.detach() for t in inputs(*BATCHES[name]))
+    seen = _seen_in_batch(ptr_q, ptr_k, len(query), len(key), causal)
+    traced, lse = attend_dense(query, key, value, seen, 0.5)
+    expected, expected_lse = set_attention.reference(query, key, value, ptr_q, ptr_k, causal, 0.5, -1, -1)
+    assert torch.allclose(traced, expected, atol=1e-13) and torch.allclose(lse, expected_lse, atol=1e-13)
 
 
 def test_opcheck():

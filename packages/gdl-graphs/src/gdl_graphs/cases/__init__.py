@@ -5,7 +5,7 @@ from importlib import import_module
 
 from gdl_core.plugins import Case
 
-FAMILIES = ("convolution", "domains", "norm", "readout")
+FAMILIES = ("coarsen", "convolution", "domains", "encodings", "higher_order", "latent", "norm", "readout", "transformer")
 
 
 def cases(kind: str, name: str) -> Iterator[Case]:

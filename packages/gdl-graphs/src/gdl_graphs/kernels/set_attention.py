@@ -14,49 +14,58 @@ import torch
 from gdl_core.incidence.precision import accumulate_in
 from gdl_core.kernels.kernel import Kernel
 from torch import Tensor
+from torch._guards import detect_fake_mode
 
 
-def visible(queries: int, keys: int, device: torch.device) -> Tensor:
-    """Return ``bool[queries, keys]``, which keys a causal query sees."""
+def seen_from(queries: int, keys: int, device: torch.device) -> Tensor:
+    """Return ``bool[queries, keys]``, which keys a causal query of one sample sees."""
     return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
 
 
-def _scores(query: Tensor, key: Tensor, causal: bool, scale: float) -> Tensor:
+def _seen_in_batch(ptr_q: Tensor, ptr_k: Tensor, queries: int, keys: int, causal: bool) -> Tensor:
+    """Return ``bool[queries, keys]``, which keys a query of a whole batch sees."""
+    i, j = torch.arange(queries, device=ptr_q.device), torch.arange(keys, device=ptr_q.device)
+    owner_i, owner_j = (torch.searchsorted(ptr, at, right=True) for ptr, at in ((ptr_q, i), (ptr_k, j)))
+    seen = owner_i[:, None] == owner_j
+    if causal:
+        left = ptr_q.long().index_select(0, owner_i) - i  # how many places from the end
+        seen = seen & (ptr_k.long().index_select(0, owner_j) - j >= left[:, None])
+    return seen
+
+
+def _scores(query: Tensor, key: Tensor, seen: Tensor | None, scale: float) -> Tensor:
     """``query[..., n, h, d]``, ``key[..., m, h, d]`` -> ``[..., h, n, m]``, -inf where the key is not seen."""
     scores = torch.einsum("...ihd,...jhd->...hij", query, key) * scale
-    if causal:
-        scores = scores.masked_fill(~visible(query.shape[-3], key.shape[-3], query.device), -torch.inf)
-    return scores
+    return scores if seen is None else scores.masked_fill(~seen, -torch.inf)
 
 
 def _weights(scores: Tensor) -> tuple[Tensor, Tensor]:
     """Return softmax over the last axis, zero where nothing is seen, and the logarithm of its denominator."""
-    if scores.shape[-1] == 0:
-        return scores, scores.new_full(scores.shape[:-1], -torch.inf)
-    top = scores.detach().amax(-1, keepdim=True).clamp(min=torch.finfo(scores.dtype).min)
+    none = scores.new_full((*scores.shape[:-1], 1), torch.finfo(scores.dtype).min)
+    top = torch.cat([scores.detach(), none], -1).amax(-1, keepdim=True)  # finite where there is no key, or none is seen
     p = (scores - top).exp()
     total = p.sum(-1, keepdim=True)
     p = p / total.masked_fill(total == 0, 1)
     return p, (top + total.detach().log())[..., 0]
 
 
-def attend_dense(query: Tensor, key: Tensor, value: Tensor, causal: bool, scale: float) -> tuple[Tensor, Tensor]:
+def attend_dense(query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None, scale: float) -> tuple[Tensor, Tensor]:
     """Attention of ``[..., n, h, d]`` over ``[..., m, h, d]`` and ``[..., m, h, c]``, with the scores in memory.
 
     Returns ``[..., n, h, c]`` in the dtype of `query`, and the logarithm of the denominators, ``[..., n, h]``.
     """
     dtype = accumulate_in(query, key, value)
-    p, lse = _weights(_scores(query.to(dtype), key.to(dtype), causal, scale))
+    p, lse = _weights(_scores(query.to(dtype), key.to(dtype), seen, scale))
     return torch.einsum("...hij,...jhc->...ihc", p, value.to(dtype)).to(query.dtype), lse.transpose(-1, -2).detach()
 
 
 def attend_dense_backward(
-    g: Tensor, query: Tensor, key: Tensor, value: Tensor, causal: bool, scale: float
+    g: Tensor, query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None, scale: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The gradients of `query`, `key` and `value` for the gradient ``g[..., n, h, c]`` of the output."""
     dtype = accumulate_in(query, key, value)
     wide_g, q, k, v = (t.to(dtype) for t in (g, query, key, value))
-    p, _ = _weights(_scores(q, k, causal, scale))
+    p, _ = _weights(_scores(q, k, seen, scale))
     dp = torch.einsum("...ihc,...jhc->...hij", wide_g, v)
     ds = p * (dp - (p * dp).sum(-1, keepdim=True)) * scale
     dq = torch.einsum("...hij,...jhd->...ihd", ds, k)
@@ -65,13 +74,27 @@ def attend_dense_backward(
     return dq.to(query.dtype), dk.to(key.dtype), dv.to(value.dtype)
 
 
-def _samples(tensors: list[Tensor], ptrs: list[Tensor], sizes: list[int]) -> list[tuple[Tensor, ...]]:
-    """Split each tensor by its offsets; one dense batch ``[b, t, ...]`` where all sizes are known."""
-    if min(sizes) >= 0:
-        batch = ptrs[0].shape[0] - 1
-        return [tuple(t.reshape(batch, size, *t.shape[1:]) for t, size in zip(tensors, sizes))]
-    bounds = [list(itertools.pairwise(ptr.tolist())) for ptr in ptrs]
-    return [tuple(t[start:stop] for t, (start, stop) in zip(tensors, places)) for places in zip(*bounds, strict=True)]
+def _samples(
+    queries: list[Tensor], keys: list[Tensor], ptr_q: Tensor, ptr_k: Tensor, causal: bool, size_q: int, size_k: int
+) -> list[tuple[list[Tensor], Tensor | None]]:
+    """Split the tensors into samples, and say which keys are seen there (None: all).
+
+    One dense batch ``[b, t, ...]`` where the sizes are given. While a program is traced, offsets cannot be read: then
+    all samples are one in which queries see few of the keys.
+    """
+    device = ptr_q.device
+    if size_q >= 0 and size_k >= 0:
+        rows = [(t, size) for ts, size in ((queries, size_q), (keys, size_k)) for t in ts]
+        dense = [t.unflatten(0, (ptr_q.shape[0] - 1, size)) for t, size in rows]
+        return [(dense, seen_from(size_q, size_k, device) if causal else None)]
+    n, m = queries[0].shape[0], keys[0].shape[0]
+    if detect_fake_mode(ptr_q) is not None:
+        return [([*queries, *keys], _seen_in_batch(ptr_q, ptr_k, n, m, causal))]
+    found = []
+    for (q0, q1), (k0, k1) in zip(*(itertools.pairwise(ptr.tolist()) for ptr in (ptr_q, ptr_k)), strict=True):
+        tensors = [*(t[q0:q1] for t in queries), *(t[k0:k1] for t in keys)]
+        found.append((tensors, seen_from(q1 - q0, k1 - k0, device) if causal else None))
+    return found
 
 
 def _join(parts: list[Tensor], like: Tensor) -> Tensor:
@@ -95,8 +118,8 @@ def _set_attention(
     out[i] = sum_j p_ij value[j] with p_ij = exp(scale <query[i], key[j]> - lse[i]); lse is -inf where no key is seen.
     """
     outs, lses = [], []
-    for q, k, v in _samples([query, key, value], [ptr_q, ptr_k, ptr_k], [size_q, size_k, size_k]):
-        out, lse = attend_dense(q, k, v, causal, scale)
+    for (q, k, v), seen in _samples([query], [key, value], ptr_q, ptr_k, causal, size_q, size_k):
+        out, lse = attend_dense(q, k, v, seen, scale)
         outs.append(out)
         lses.append(lse)
     n, heads, _ = query.shape
@@ -163,9 +186,8 @@ def _set_attention_backward(
     With dp_ij = <g[i], value[j]> and ds_ij = p_ij (dp_ij - sum_k p_ik dp_ik), where the sum is <g[i], out[i]>:
     dvalue[j] = sum_i p_ij g[i], dquery[i] = scale sum_j ds_ij key[j], dkey[j] = scale sum_i ds_ij query[i].
     """
-    sizes = [size_q, size_q, size_k, size_k]
-    samples = _samples([g, query, key, value], [ptr_q, ptr_q, ptr_k, ptr_k], sizes)
-    grads = [attend_dense_backward(*sample, causal, scale) for sample in samples]  # type: ignore[misc]
+    samples = _samples([g, query], [key, value], ptr_q, ptr_k, causal, size_q, size_k)
+    grads = [attend_dense_backward(*tensors, seen, scale) for tensors, seen in samples]  # type: ignore[misc]
     dq, dk, dv = (_join([grad[i] for grad in grads], like) for i, like in enumerate((query, key, value)))
     return dq, dk, dv
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gdl_graphs.kernels.set_attention import attend_dense, attend_dense_backward
+from gdl_graphs.kernels.set_attention import attend_dense, attend_dense_backward, seen_from
 
 _FORWARD = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 _BACKWARD = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default
@@ -98,6 +98,10 @@ def _is_blocked(query: Tensor, key: Tensor, causal: bool) -> bool:
     return min(query.numel(), key.numel()) > 0 and (not causal or query.shape[1] == key.shape[1])
 
 
+def seen(query: Tensor, key: Tensor, causal: bool) -> Tensor | None:
+    return seen_from(query.shape[1], key.shape[1], query.device) if causal else None
+
+
 def _same_width(*tensors: Tensor) -> list[Tensor]:
     """``[b, t, h, d]`` as ``[b, h, t, d]``, with zeros appended so that all have the same d."""
     width = max(t.shape[-1] for t in tensors)
@@ -119,7 +123,7 @@ def set_attention(
     def run(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         single = causal and q.shape[1] == 1  # the last query sees all keys
         if not _is_blocked(q, k, causal and not single):
-            return attend_dense(q, k, v, causal, scale)
+            return attend_dense(q, k, v, seen(q, k, causal), scale)
         out, lse = _FORWARD(*_same_width(q, k, v), 0.0, causal and not single, scale=scale)
         return out.transpose(1, 2)[..., : v.shape[-1]], lse.transpose(1, 2)
 
@@ -147,7 +151,7 @@ def set_attention_backward(
     def run(dout: Tensor, o: Tensor, z: Tensor, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         single = causal and q.shape[1] == 1
         if not _is_blocked(q, k, causal and not single):
-            return attend_dense_backward(dout, q, k, v, causal, scale)
+            return attend_dense_backward(dout, q, k, v, seen(q, k, causal), scale)
         dout, q_, k_, v_, o = _same_width(dout, q, k, v, o)
         grads = _BACKWARD(dout, q_, k_, v_, o, z.transpose(1, 2), 0.0, causal and not single, scale=scale)
         return tuple(d.transpose(1, 2)[..., : t.shape[-1]] for d, t in zip(grads, (q, k, v)))
