@@ -90,7 +90,7 @@ def compile_all() -> None:
                 HAS_WEIGHT=flag, DTYPE=dtype, LONG=cuda.LONG, CHUNK=cuda.CHUNK, TILE=64,
             )  # fmt: skip
         build(
-            cuda._add_pieces, rows | {"pieces": wide, "out": x}, sizes, MEAN=True, DTYPE=dtype, LONG=cuda.LONG, TILE=64
+            cuda.add_pieces, rows | {"pieces": wide, "out": x}, sizes, MEAN=True, DTYPE=dtype, LONG=cuda.LONG, TILE=64
         )
         ends = {"sender": "*i32", "receiver": "*i32", "a": x, "b": x, "out": wide}
         build(cuda._edge_dot, ends, ("edges", *sizes), DTYPE=dtype, CHUNK=cuda.CHUNK, TILE=64)

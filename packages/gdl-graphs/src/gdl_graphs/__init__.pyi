@@ -42,6 +42,8 @@ from .higher_order.ppgn import IGN as IGN
 from .higher_order.ppgn import PPGN as PPGN
 from .higher_order.ppgn import PPGNBlock as PPGNBlock
 from .higher_order.values import pair_values as pair_values
+from .kernels.multi_aggregate import aggregate_extreme as aggregate_extreme
+from .kernels.multi_aggregate import multi_aggregate as multi_aggregate
 from .latent.gumbel import GumbelGraph as GumbelGraph
 from .latent.gumbel import SigmoidGraph as SigmoidGraph
 from .latent.gumbel import log_probability as log_probability
@@ -72,6 +74,9 @@ from .layers.pna import degree_histogram as degree_histogram
 from .layers.sage import SAGEConv as SAGEConv
 from .layers.sgc import SGConv as SGConv
 from .models.char_transformer import CharTransformer as CharTransformer
+from .models.gnn import GIN as GIN
+from .models.gnn import gcn as gcn
+from .models.gnn import gin as gin
 from .point_set import PointSet as PointSet
 from .readout import AttentionPool as AttentionPool
 from .readout import GlobalPool as GlobalPool

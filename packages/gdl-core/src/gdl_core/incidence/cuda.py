@@ -56,6 +56,39 @@ def _sum_range(
 
 
 @triton.jit
+def row_piece(ptr, rows, edges, LONG: tl.constexpr):
+    """Which edges this program owns: ``(row, first, last, length of the row, mine)``.
+
+    Programs 0 ... rows - 1 own the short rows; the others own the pieces of rows longer than LONG. Window w holds the
+    edges w LONG ... (w + 1) LONG - 1. A long row is longer than a window, so at most two of them meet a window: the
+    one that owns its first edge (piece 2w) and the one that owns its last edge (piece 2w + 1).
+    """
+    row = tl.program_id(0)
+    piece = row - rows
+    begin = row * 0
+    end = begin + edges
+    if piece >= 0:
+        begin = (piece // 2) * LONG
+        end = tl.minimum(begin + LONG, edges)
+        edge = tl.where(piece % 2 == 0, begin, end - 1)
+        low = piece * 0
+        high = low + rows - 1
+        while low < high:  # the row that owns `edge`: the last one that starts at or before it
+            middle = (low + high + 1) // 2
+            if tl.load(ptr + middle) <= edge:
+                low = middle
+            else:
+                high = middle - 1
+        row = low
+    start = tl.load(ptr + row)
+    stop = tl.load(ptr + row + 1)
+    # A row that owns the first and the last edge of a window is piece 2w only.
+    owner = (piece < 0) | (piece % 2 == 0) | (start > begin)
+    mine = owner & ((stop - start > LONG) == (piece >= 0))
+    return row, tl.maximum(start, begin), tl.minimum(stop, end), stop - start, mine
+
+
+@triton.jit
 def _row_sum(
     ptr,
     index,
@@ -77,65 +110,26 @@ def _row_sum(
     CHUNK: tl.constexpr,
     TILE: tl.constexpr,
 ):
-    """Programs 0 ... rows - 1 sum the short rows; the others sum the pieces of long rows.
-
-    Window w holds the edges w LONG ... (w + 1) LONG - 1. A long row is longer than a window, so at most two of them
-    meet a window: the one that owns its first edge (piece 2w) and the one that owns its last edge (piece 2w + 1).
-    """
+    """Sum the short rows, and the pieces of long rows, which `add_pieces` adds."""
     pid = tl.program_id(0)
     h = tl.program_id(1)
     c = tl.program_id(2) * TILE + tl.arange(0, TILE)
-    acc = tl.zeros([TILE], dtype=DTYPE)
-    if pid < rows:
-        start = tl.load(ptr + pid)
-        stop = tl.load(ptr + pid + 1)
-        if stop - start <= LONG:
-            acc = _sum_range(
-                start, stop, h, c, index, slot, weight, x, heads, channels, acc, HAS_INDEX, HAS_SLOT, HAS_WEIGHT, CHUNK
-            )
+    _, first, last, length, mine = row_piece(ptr, rows, edges, LONG)
+    if mine:
+        acc = tl.zeros([TILE], dtype=DTYPE)
+        acc = _sum_range(
+            first, last, h, c, index, slot, weight, x, heads, channels, acc, HAS_INDEX, HAS_SLOT, HAS_WEIGHT, CHUNK
+        )
+        if pid < rows:
             if MEAN:
-                acc = acc / tl.maximum(stop - start, 1).to(DTYPE)
+                acc = acc / tl.maximum(length, 1).to(DTYPE)
             tl.store(out + (pid.to(tl.int64) * heads + h) * channels + c, acc, mask=c < channels)
-    else:
-        piece = pid - rows
-        begin = (piece // 2) * LONG
-        end = tl.minimum(begin + LONG, edges)
-        edge = tl.where(piece % 2 == 0, begin, end - 1)
-        low = piece * 0
-        high = low + rows - 1
-        while low < high:  # the row that owns `edge`: the last one that starts at or before it
-            middle = (low + high + 1) // 2
-            if tl.load(ptr + middle) <= edge:
-                low = middle
-            else:
-                high = middle - 1
-        start = tl.load(ptr + low)
-        stop = tl.load(ptr + low + 1)
-        # A row that owns the first and the last edge is piece 2w only.
-        mine = (stop - start > LONG) & ((piece % 2 == 0) | (start > begin))
-        if mine:
-            acc = _sum_range(
-                tl.maximum(start, begin),
-                tl.minimum(stop, end),
-                h,
-                c,
-                index,
-                slot,
-                weight,
-                x,
-                heads,
-                channels,
-                acc,
-                HAS_INDEX,
-                HAS_SLOT,
-                HAS_WEIGHT,
-                CHUNK,
-            )
-            tl.store(pieces + (piece.to(tl.int64) * heads + h) * channels + c, acc, mask=c < channels)
+        else:
+            tl.store(pieces + ((pid - rows).to(tl.int64) * heads + h) * channels + c, acc, mask=c < channels)
 
 
 @triton.jit
-def _add_pieces(
+def add_pieces(
     ptr, pieces, out, heads, channels, MEAN: tl.constexpr, DTYPE: tl.constexpr, LONG: tl.constexpr, TILE: tl.constexpr
 ):
     """Add the pieces of each long row, in order."""
@@ -147,7 +141,7 @@ def _add_pieces(
     if stop - start > LONG:
         acc = tl.zeros([TILE], dtype=DTYPE)
         for window in range(start // LONG, (stop - 1) // LONG + 1):
-            piece = 2 * window + (start > window * LONG).to(tl.int32)
+            piece = 2 * window + (start > window * LONG).to(tl.int32)  # as in `row_piece`
             place = (piece.to(tl.int64) * heads + h) * channels + c
             acc += tl.load(pieces + place, mask=c < channels, other=0)
         if MEAN:
@@ -280,7 +274,7 @@ def edge_dot(
     dtype = accumulate_in(a, b)
     out = torch.zeros(edges, heads, dtype=dtype, device=a.device)
     if out.numel() and channels:
-        tile = _tile(channels)
+        tile = tile_of(channels)
         _edge_dot[triton.cdiv(edges, CHUNK), heads](
             sender,
             receiver,
@@ -290,7 +284,7 @@ def edge_dot(
             edges,
             heads,
             channels,
-            DTYPE=_TL[dtype],
+            DTYPE=TL[dtype],
             CHUNK=CHUNK,
             TILE=tile,
         )
@@ -312,7 +306,7 @@ def segment_extreme(ptr: Tensor, values: Tensor, fill: float, largest: bool) -> 
     out = values.new_empty(rows, channels)
     arg = torch.empty(rows, channels, dtype=torch.int64, device=values.device)
     if out.numel():
-        tile = _tile(channels)
+        tile = tile_of(channels)
         _row_extreme[rows, triton.cdiv(channels, tile)](
             ptr,
             values.contiguous(),
@@ -321,7 +315,7 @@ def segment_extreme(ptr: Tensor, values: Tensor, fill: float, largest: bool) -> 
             fill,
             channels,
             LARGEST=largest,
-            DTYPE=_TL[accumulate_in(values)],
+            DTYPE=TL[accumulate_in(values)],
             TILE=tile,
         )
     return out, arg
@@ -335,10 +329,15 @@ def segment_softmax_backward(ptr: Tensor, p: Tensor, g: Tensor) -> Tensor:
     return _softmax(_row_softmax_backward, ptr, p, g)
 
 
-_TL = {torch.float32: tl.float32, torch.float64: tl.float64}
+TL = {torch.float32: tl.float32, torch.float64: tl.float64}
 
 
-def _tile(channels: int) -> int:
+def num_pieces(edges: int) -> int:
+    """How many programs stand ready for pieces of long rows; from shapes only, the device is not asked."""
+    return 2 * triton.cdiv(edges, LONG) if edges > LONG else 0
+
+
+def tile_of(channels: int) -> int:
     """Channels per program: a power of two that fills a 128-byte sector where there are that many."""
     return min(triton.next_power_of_2(channels), 128)
 
@@ -352,8 +351,8 @@ def _sum(
     out = x.new_empty(rows, heads, channels)
     if not out.numel():
         return out
-    tile = _tile(channels)
-    count = 2 * triton.cdiv(edges, LONG) if edges > LONG else 0  # shapes only: the device is not asked
+    tile = tile_of(channels)
+    count = num_pieces(edges)
     pieces = torch.empty(max(count, 1), heads, channels, dtype=dtype, device=x.device)
     grid = (heads, triton.cdiv(channels, tile))
     spare = pieces  # stands for an absent argument, which the kernel does not read
@@ -373,13 +372,13 @@ def _sum(
         HAS_INDEX=index is not None,
         HAS_SLOT=slot is not None,
         HAS_WEIGHT=weight is not None,
-        DTYPE=_TL[dtype],
+        DTYPE=TL[dtype],
         LONG=LONG,
         CHUNK=CHUNK,
         TILE=tile,
     )
     if count:
-        _add_pieces[rows, *grid](ptr, pieces, out, heads, channels, MEAN=mean, DTYPE=_TL[dtype], LONG=LONG, TILE=tile)
+        add_pieces[rows, *grid](ptr, pieces, out, heads, channels, MEAN=mean, DTYPE=TL[dtype], LONG=LONG, TILE=tile)
     return out
 
 
@@ -393,7 +392,7 @@ def _softmax(kernel, ptr: Tensor, *inputs: Tensor) -> Tensor:
             *(value.contiguous() for value in inputs),
             out,
             heads,
-            DTYPE=_TL[accumulate_in(*inputs)],
+            DTYPE=TL[accumulate_in(*inputs)],
             CHUNK=32,
             TILE=tile,
         )

@@ -38,11 +38,11 @@ def aggregate(incidence: Incidence, x: Tensor, weight: Tensor | None = None, mea
     Raises:
         ValueError: if a shape does not fit the incidence. TypeError: if a dtype is not floating-point.
     """
-    _check_rows("x", x, incidence.num_senders, "senders", incidence.ptr)
+    check_rows("x", x, incidence.num_senders, "senders", incidence.ptr)
     if weight is None:
         heads = 1
     else:
-        _check_rows("weight", weight, incidence.num_edges, "edges", incidence.ptr)
+        check_rows("weight", weight, incidence.num_edges, "edges", incidence.ptr)
         heads = weight.shape[1] if weight.dim() == 2 else 1
         if weight.dim() > 2 or (weight.dim() == 2 and (x.dim() < 2 or x.shape[1] != heads)):
             raise ValueError(
@@ -56,7 +56,7 @@ def aggregate(incidence: Incidence, x: Tensor, weight: Tensor | None = None, mea
         weight = share.expand(-1, heads) if weight is None else weight.reshape(-1, heads) * share
     weight = None if weight is None else weight.reshape(-1, heads)
     flat = x.reshape(x.shape[0], heads, _row_size(x) // heads)
-    y = aggregate_kernel(*_structure(incidence), flat, weight, False)
+    y = aggregate_kernel(*structure(incidence), flat, weight, False)
     return y.reshape(incidence.num_receivers, *x.shape[1:])
 
 
@@ -73,16 +73,16 @@ def edge_dot(incidence: Incidence, a: Tensor, b: Tensor) -> Tensor:
     Raises:
         ValueError: if a shape does not fit the incidence. TypeError: if a dtype is not floating-point.
     """
-    _check_rows("a", a, incidence.num_receivers, "receivers", incidence.ptr)
-    _check_rows("b", b, incidence.num_senders, "senders", incidence.ptr)
+    check_rows("a", a, incidence.num_receivers, "receivers", incidence.ptr)
+    check_rows("b", b, incidence.num_senders, "senders", incidence.ptr)
     if a.dim() not in (2, 3) or a.shape[1:] != b.shape[1:]:
         raise ValueError(
             f"edge_dot expects a[m, c] and b[n, c], or a[m, h, c] and b[n, h, c], got a{list(a.shape)} "
             f"and b{list(b.shape)}."
         )
     if a.dim() == 3:
-        return edge_dot_kernel(*_structure(incidence), a, b)
-    return edge_dot_kernel(*_structure(incidence), a[:, None], b[:, None])[:, 0]
+        return edge_dot_kernel(*structure(incidence), a, b)
+    return edge_dot_kernel(*structure(incidence), a[:, None], b[:, None])[:, 0]
 
 
 def gather(incidence: Incidence, x: Tensor, end: Literal["sender", "receiver"]) -> Tensor:
@@ -92,15 +92,15 @@ def gather(incidence: Incidence, x: Tensor, end: Literal["sender", "receiver"]) 
         ValueError: if `x` has not one row per sender (receiver), or `end` is neither.
     """
     if end == "receiver":
-        _check_rows("x", x, incidence.num_receivers, "receivers", incidence.ptr)
+        check_rows("x", x, incidence.num_receivers, "receivers", incidence.ptr)
         rows = (incidence.ptr, None, incidence.receiver)
     elif end == "sender":
-        _check_rows("x", x, incidence.num_senders, "senders", incidence.ptr)
+        check_rows("x", x, incidence.num_senders, "senders", incidence.ptr)
         rows = (incidence.ptr_t, incidence.perm, incidence.sender)
     else:
         raise ValueError(f"gather takes the end 'sender' or 'receiver', got {end!r}.")
     edges = incidence.num_edges
-    return segment_gather_kernel(*rows, _flat(x), edges, False).reshape(edges, *x.shape[1:])
+    return segment_gather_kernel(*rows, flatten(x), edges, False).reshape(edges, *x.shape[1:])
 
 
 def broadcast(rows: Incidence | Tensor, x: Tensor, count: int) -> Tensor:
@@ -115,8 +115,8 @@ def broadcast(rows: Incidence | Tensor, x: Tensor, count: int) -> Tensor:
         ValueError: if `x` has not one value per row, or `ptr` does not rise from 0 to `count` (CPU only).
     """
     ptr, row = (rows.ptr, rows.receiver) if isinstance(rows, Incidence) else (rows.int(), None)
-    _check_rows("x", x, ptr.shape[0] - 1, "rows", ptr)
-    return segment_gather_kernel(ptr, None, row, _flat(x), count, False).reshape(count, *x.shape[1:])
+    check_rows("x", x, ptr.shape[0] - 1, "rows", ptr)
+    return segment_gather_kernel(ptr, None, row, flatten(x), count, False).reshape(count, *x.shape[1:])
 
 
 def reduce(rows: Incidence | Tensor, values: Tensor, reduction: Reduction = "sum", fill: float = 0.0) -> Tensor:
@@ -138,9 +138,9 @@ def reduce(rows: Incidence | Tensor, values: Tensor, reduction: Reduction = "sum
     """
     ptr, row = _rows(rows, values)
     if reduction in ("sum", "mean"):
-        y = segment_sum_kernel(ptr, None, row, _flat(values), reduction == "mean")
+        y = segment_sum_kernel(ptr, None, row, flatten(values), reduction == "mean")
     elif reduction in ("max", "min"):
-        y, _ = segment_extreme_kernel(ptr, _flat(values), float(fill), reduction == "max")
+        y, _ = segment_extreme_kernel(ptr, flatten(values), float(fill), reduction == "max")
     else:
         raise ValueError(f"reduce knows sum, mean, max and min, got {reduction!r}.")
     return y.reshape(ptr.shape[0] - 1, *values.shape[1:])
@@ -157,10 +157,14 @@ def segment_softmax(rows: Incidence | Tensor, logits: Tensor) -> Tensor:
         ValueError: if shapes do not fit. TypeError: if the logits are not floating-point.
     """
     ptr, _ = _rows(rows, logits)
-    return segment_softmax_kernel(ptr, _flat(logits)).reshape(logits.shape)
+    return segment_softmax_kernel(ptr, flatten(logits)).reshape(logits.shape)
 
 
-def _structure(incidence: Incidence) -> tuple[Tensor, ...]:
+# What operators on an incidence share, here and in plugins.
+
+
+def structure(incidence: Incidence) -> tuple[Tensor, ...]:
+    """The six tensors that a kernel is given of an incidence."""
     i = incidence
     return i.ptr, i.sender, i.receiver, i.ptr_t, i.receiver_t, i.perm
 
@@ -168,9 +172,9 @@ def _structure(incidence: Incidence) -> tuple[Tensor, ...]:
 def _rows(rows: Incidence | Tensor, values: Tensor) -> tuple[Tensor, Tensor | None]:
     """The offsets, and the row of each edge where it is known."""
     if isinstance(rows, Incidence):
-        _check_rows("values", values, rows.num_edges, "edges", rows.ptr)
+        check_rows("values", values, rows.num_edges, "edges", rows.ptr)
         return rows.ptr, rows.receiver
-    _check_rows("values", values, None, "rows", rows)
+    check_rows("values", values, None, "rows", rows)
     if rows.dim() != 1 or rows.shape[0] < 1 or rows.dtype not in (torch.int32, torch.int64):
         raise ValueError(f"ptr must be integers [n + 1], got {rows.dtype} {list(rows.shape)}.")
     if values.shape[0] >= MAX_EDGES:
@@ -178,7 +182,8 @@ def _rows(rows: Incidence | Tensor, values: Tensor) -> tuple[Tensor, Tensor | No
     return rows.int(), None
 
 
-def _check_rows(name: str, x: Tensor, rows: int | None, what: str, beside: Tensor) -> None:
+def check_rows(name: str, x: Tensor, rows: int | None, what: str, beside: Tensor) -> None:
+    """Raise a sentence unless `x` is floating-point, has `rows` rows and is on the device of `beside`."""
     if not x.is_floating_point():
         raise TypeError(f"{name} must be a floating-point tensor, got {x.dtype}.")
     if x.dim() < 1 or (rows is not None and x.shape[0] != rows):
@@ -194,6 +199,6 @@ def _row_size(x: Tensor) -> int:
     return size
 
 
-def _flat(x: Tensor) -> Tensor:
+def flatten(x: Tensor) -> Tensor:
     """``[n, ...]`` as ``[n, c]``, also when n is 0."""
     return x.reshape(x.shape[0], _row_size(x))
