@@ -17,6 +17,7 @@ from gdl_graphs.layers.nn_conv import NNConv
 from gdl_graphs.layers.pna import SCALERS, PNAConv, degree_histogram
 from gdl_graphs.layers.sage import SAGEConv
 from gdl_graphs.layers.sgc import SGConv
+from gdl_graphs.models.gnn import GIN, gcn, gin
 
 DEGREES = degree_histogram([GRAPH, LOOPED])
 
@@ -81,5 +82,21 @@ CASES = {
             lambda: PNAConv(3, 4, ["max", "var"], SCALERS[:3], DEGREES, towers=2, pre_layers=2, post_layers=2),
             smooth=False,
         ),
+    ],
+    ("model", "gcn"): [
+        Case("nodes", lambda: gcn(3, 2, hidden=4, domain=LOOPED), signals(LOOPED, 3), second_order=False),
+        Case(
+            "graphs", lambda: gcn(3, 2, hidden=4, readout="mean", domain=LOOPED), signals(LOOPED, 3), second_order=False
+        ),
+    ],
+    ("model", "gin"): [
+        Case("nodes", lambda: gin(3, 2, hidden=4, layers=2, domain=GRAPH), signals(GRAPH, 3), second_order=False),
+        Case(
+            "graphs",
+            lambda: gin(3, 2, hidden=4, layers=2, readout="sum", domain=GRAPH),
+            signals(GRAPH, 3),
+            second_order=False,
+        ),
+        Case("every-layer", lambda: GIN(3, 2, hidden=4, layers=2), signals(GRAPH, 3), second_order=False),
     ],
 }

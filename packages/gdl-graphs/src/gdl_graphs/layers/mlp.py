@@ -5,17 +5,20 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from gdl_graphs.layers.norm import BatchNorm
 
-def mlp(channels: Sequence[int]) -> nn.Sequential:
-    """Return linear maps between the given numbers of channels, with ReLUs between them.
+
+def mlp(channels: Sequence[int], norm: bool = False) -> nn.Sequential:
+    """Return linear maps between the given numbers of channels, with ReLUs between them, or `BatchNorm`s and ReLUs.
 
     >>> mlp([2, 8, 3])[0], len(mlp([2, 8, 3]))
     (Linear(in_features=2, out_features=8, bias=True), 3)
     """
     parts: list[nn.Module] = []
     for before, after in itertools.pairwise(channels):
-        parts += [nn.Linear(before, after), nn.ReLU()]
-    return nn.Sequential(*parts[:-1])
+        between = [BatchNorm(before), nn.ReLU()] if norm else [nn.ReLU()]
+        parts += [*between, nn.Linear(before, after)] if parts else [nn.Linear(before, after)]
+    return nn.Sequential(*parts)
 
 
 def check_ends(network: nn.Sequential, first: int | None, last: int | None, layer: nn.Module) -> None:
