@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 import torch
-from gdl_core.incidence import Incidence, aggregate, edge_dot, gather, reduce, segment_softmax
+from gdl_core.incidence import Incidence, aggregate, broadcast, edge_dot, gather, reduce, segment_softmax
 from gdl_core.incidence import kernels as k
 from torch import Tensor
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
@@ -100,6 +100,40 @@ def test_sum_and_mean_equal_the_dense_ones_and_have_two_derivatives(rows):
     check_derivatives(lambda v: reduce(where, v, "mean"), v)
 
 
+@pytest.mark.parametrize("rows", ["incidence", "ptr"])
+def test_the_variance_is_the_biased_one_of_each_row_and_has_two_derivatives(rows):
+    inc, v = some(), randn(EDGES, 3)
+    where = inc if rows == "incidence" else inc.ptr
+    expected = [part.var(0, correction=0) if len(part) else v.new_zeros(3) for part in v.split(inc.degree().tolist())]
+    torch.testing.assert_close(reduce(where, v, "var"), torch.stack(expected))
+    check_derivatives(lambda v: reduce(where, v, "var"), v)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_the_variance_of_a_long_row_does_not_cancel(dtype):
+    v = (1024 + torch.arange(100_000) % 2 * 8).to(dtype)  # the square of a mean is no float16
+    assert reduce(torch.tensor([0, 0, 100_000]), v, "var").tolist() == [0, 16]
+
+
+@pytest.mark.parametrize("rows", ["incidence", "ptr"])
+def test_broadcast_gives_each_edge_the_value_of_its_row_and_is_the_adjoint_of_the_sum(rows):
+    inc, x, v = some(), randn(RECEIVERS, 2, 2), randn(EDGES, 2, 2, seed=2)
+    where = inc if rows == "incidence" else inc.ptr.long()
+    y = broadcast(where, x, EDGES)
+    torch.testing.assert_close(y, x.repeat_interleave(inc.degree().long(), 0))
+    torch.testing.assert_close((y * v).sum(), (x * reduce(where, v, "sum")).sum())
+    (grad,) = torch.autograd.grad(y, x, v)
+    torch.testing.assert_close(grad, reduce(where, v, "sum"))
+    check_derivatives(lambda x: broadcast(where, x, EDGES).sin(), x)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3, 4)])
+def test_broadcast_takes_any_number_of_trailing_axes_and_no_edges(shape):
+    assert broadcast(some(), randn(RECEIVERS, *shape), EDGES).shape == (EDGES, *shape)
+    assert broadcast(torch.tensor([0, 0, 0]), randn(2, *shape), 0).shape == (0, *shape)
+    assert broadcast(torch.tensor([0]), randn(0, *shape), 0).shape == (0, *shape)
+
+
 @pytest.mark.parametrize("reduction", ["max", "min"])
 def test_extremes_equal_the_dense_ones_and_fill_empty_rows(reduction):
     inc, v = some(), randn(EDGES, 3)
@@ -124,10 +158,10 @@ def test_the_first_of_equal_maxima_gets_the_gradient():
 def test_a_nan_is_not_hidden():
     v = torch.tensor([1.0, torch.nan, 5.0, 2.0])
     ptr = torch.tensor([0, 3, 4])
-    for reduction in ("sum", "mean", "max", "min"):
+    for reduction in ("sum", "mean", "var", "max", "min"):
         y = reduce(ptr, v, reduction)  # type: ignore[arg-type]
         assert y[0].isnan()
-        assert y[1] == 2
+        assert y[1] == (0 if reduction == "var" else 2)
     assert segment_softmax(ptr, v).isnan().tolist() == [True, True, True, False]
 
 
@@ -159,7 +193,7 @@ def test_zero_edges_and_zero_ends(shape):
     assert x.grad is not None
     assert x.grad.eq(0).all()
     assert gather(inc, x, "sender").shape == (0, 4)
-    for reduction in ("sum", "mean", "max", "min"):
+    for reduction in ("sum", "mean", "var", "max", "min"):
         assert reduce(inc, torch.zeros(0, 4), reduction).shape == (receivers, 4)  # type: ignore[arg-type]
     assert segment_softmax(inc, torch.zeros(0, 2)).shape == (0, 2)
     assert edge_dot(inc, torch.randn(receivers, 4), x).shape == (0,)
@@ -204,6 +238,12 @@ def test_misfits_are_sentences():
         edge_dot(inc, torch.ones(RECEIVERS, 2), torch.ones(SENDERS, 3))
     with pytest.raises(ValueError, match=r"got 'median'"):
         reduce(inc, torch.ones(EDGES), "median")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"x must have one row for each of the 6 rows, got the shape \[5, 3\]"):
+        broadcast(inc, x, EDGES)
+    with pytest.raises(TypeError, match=r"x must be a floating-point tensor, got torch.int64"):
+        broadcast(inc, torch.ones(RECEIVERS, dtype=torch.int64), EDGES)
+    with pytest.raises(ValueError, match=r"broadcast to 3 edges, but the incidence has 14"):
+        broadcast(inc, torch.ones(RECEIVERS), 3)
     with pytest.raises(ValueError, match=r"got 'both'"):
         gather(inc, x, "both")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"ptr must be integers"):
@@ -214,6 +254,6 @@ def test_misfits_are_sentences():
 def test_offsets_that_would_read_past_the_end_are_refused_on_the_cpu(ptr, backend):
     if backend == "reference":
         pytest.skip("the reference indexes by searchsorted, which cannot read past the end")
-    for function in (reduce, segment_softmax):
+    for function in (reduce, segment_softmax, lambda ptr, x: broadcast(ptr, x[: len(ptr) - 1], 4)):
         with pytest.raises(ValueError, match=r"ptr must rise from 0 to the number of rows of the values \(4\)"):
             function(torch.tensor(ptr), torch.ones(4))

@@ -18,8 +18,9 @@ from gdl_core.incidence.kernels import (
     segment_softmax_kernel,
     segment_sum_kernel,
 )
+from gdl_core.incidence.precision import accumulate_in
 
-Reduction = Literal["sum", "mean", "max", "min"]
+Reduction = Literal["sum", "mean", "var", "max", "min"]
 
 
 def aggregate(incidence: Incidence, x: Tensor, weight: Tensor | None = None, mean: bool = False) -> Tensor:
@@ -112,22 +113,25 @@ def broadcast(rows: Incidence | Tensor, x: Tensor, count: int) -> Tensor:
         count: the number of edges.
 
     Raises:
-        ValueError: if `x` has not one value per row, or `ptr` does not rise from 0 to `count` (CPU only).
+        ValueError: if `x` has not one value per row, the incidence not `count` edges, or `ptr` does not rise from 0
+            to `count` (CPU only).
     """
+    if isinstance(rows, Incidence) and count != rows.num_edges:
+        raise ValueError(f"broadcast to {count} edges, but the incidence has {rows.num_edges}.")
     ptr, row = (rows.ptr, rows.receiver) if isinstance(rows, Incidence) else (rows.int(), None)
     check_rows("x", x, ptr.shape[0] - 1, "rows", ptr)
     return segment_gather_kernel(ptr, None, row, flatten(x), count, False).reshape(count, *x.shape[1:])
 
 
 def reduce(rows: Incidence | Tensor, values: Tensor, reduction: Reduction = "sum", fill: float = 0.0) -> Tensor:
-    """Reduce edge values over each row: ``y[i] = sum | mean | max | min of values[e]`` over the edges e of i.
+    """Reduce edge values over each row: ``y[i] = sum | mean | var | max | min of values[e]`` over the edges e of i.
 
-    The gradient of a maximum goes to the first edge that attains it. A NaN in a row is the row's result.
+    The variance is the biased one, the mean of squared deviations. The gradient of a maximum goes to the first edge that attains it. A NaN in a row is the row's result.
 
     Args:
         rows: an incidence (rows are receivers), or offsets ``ptr[n + 1]`` from 0 to e.
         values: ``[e, ...]`` in canonical order.
-        fill: the maximum or minimum of an empty row; an empty sum and an empty mean are 0.
+        fill: the maximum or minimum of an empty row; an empty sum, mean and variance are 0.
 
     Returns:
         ``[n, ...]`` in the dtype of `values`.
@@ -139,10 +143,15 @@ def reduce(rows: Incidence | Tensor, values: Tensor, reduction: Reduction = "sum
     ptr, row = _rows(rows, values)
     if reduction in ("sum", "mean"):
         y = segment_sum_kernel(ptr, None, row, flatten(values), reduction == "mean")
+    elif reduction == "var":
+        wide = flatten(values).to(accumulate_in(values))
+        mean = segment_sum_kernel(ptr, None, row, wide, True)
+        away = wide - segment_gather_kernel(ptr, None, row, mean, wide.shape[0], False)
+        y = segment_sum_kernel(ptr, None, row, away.square(), True).to(values.dtype)
     elif reduction in ("max", "min"):
         y, _ = segment_extreme_kernel(ptr, flatten(values), float(fill), reduction == "max")
     else:
-        raise ValueError(f"reduce knows sum, mean, max and min, got {reduction!r}.")
+        raise ValueError(f"reduce knows sum, mean, var, max and min, got {reduction!r}.")
     return y.reshape(ptr.shape[0] - 1, *values.shape[1:])
 
 
