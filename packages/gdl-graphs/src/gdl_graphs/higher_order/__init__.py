@@ -1,0 +1,1 @@
+"""Signals on ordered pairs of points: invariant graph networks and PPGN."""
