@@ -1,0 +1,328 @@
+"""What the Numba loops of attention do with a block of up to `BLOCK` edges of a row.
+
+Scores ``s[h, k]`` and what is made of them stay in the cache. A block ends with a multiple of `LANES` scores, the spare
+ones -inf, so that exponentials always fill vector registers. Edge k of the block is the edge `first + k`; it goes from
+row `i` to ``index[first + k]``. Nodes are asked for `AHEAD` edges before they are used.
+"""
+
+import numba
+import numpy as np
+from gdl_core.kernels.philox_cpu import philox
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+
+BLOCK = 64
+LANES = 8
+AHEAD = 24
+LINE = 64  # bytes
+
+inline = numba.njit(nogil=True, fastmath={"reassoc", "contract", "nsz"})
+
+
+@intrinsic
+def _prefetch_place(_context, array, place):
+    """Ask for the cache line of the element at `place` of a contiguous array."""
+
+    def emit(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        address = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
+        word = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [address.type, word, word, word])
+        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        builder.call(prefetch, [address, word(0), word(3), word(1)])  # for reading, into all caches, data
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), emit
+
+
+@inline
+def prefetch(x, index, first, count):
+    """Ask for the rows of `x` that the block `AHEAD` edges further on will read."""
+    size = x.size // max(x.shape[0], 1)
+    step = LINE // x.itemsize
+    for k in range(first + AHEAD, min(first + AHEAD + count, index.size)):
+        start = index[k] * size
+        for c in range(start, start + size, step):
+            _prefetch_place(x, c)
+
+
+def exp(x):
+    """exp(x) for x up to about 1; 0 below the smallest normal number."""
+    return np.exp(x)
+
+
+@overload(exp, jit_options={"fastmath": {"contract"}})
+def _overload_exp(x):
+    if x != types.float32:
+        return lambda x: np.exp(x)
+
+    # 2^n e^r with |r| <= ln(2) / 2: Cody and Waite's reduction and a polynomial, which vectorise where libm does not.
+    log2e, magic = np.float32(1.4426950408889634), np.float32(12582912.0)  # adding 1.5 * 2^23 rounds to whole numbers
+    high, low = np.float32(0.693359375), np.float32(-2.12194440e-4)
+    c1, c2, c3 = np.float32(1.9875691500e-4), np.float32(1.3981999507e-3), np.float32(8.3334519073e-3)
+    c4, c5, c6 = np.float32(4.1665795894e-2), np.float32(1.6666665459e-1), np.float32(5.0000001201e-1)
+    one, least, zero = np.float32(1), np.float32(-87.3), np.float32(0)
+    bias, places = np.int32(127), np.int32(23)
+
+    def vector_exp(x):
+        t = x * log2e + magic
+        n = t - magic
+        r = (x - n * high) - n * low
+        y = ((((c1 * r + c2) * r + c3) * r + c4) * r + c5) * r + c6
+        y = (y * r) * r + r + one
+        power = np.int32((np.float32(t).view(np.int32) + bias) << places).view(np.float32)
+        return zero if x < least else y * power
+
+    return vector_exp
+
+
+# scores
+
+
+@inline
+def _add_bias(s, bias, slot, first, count):
+    if bias.size:
+        for k in range(count):
+            e = slot[first + k] if slot.size else first + k
+            for h in range(s.shape[0]):
+                s[h, k] += bias[e, h]
+
+
+@inline
+def _fill(s, count):
+    for h in range(s.shape[0]):
+        for k in range(count, (count + LANES - 1) // LANES * LANES):
+            s[h, k] = -np.inf
+
+
+@inline
+def dots(out, i, left, right, index, first, count, scale):
+    """out[h, k] = scale <left[i, h], right[index[k], h]>, four edges at a time."""
+    zero = out.dtype.type(0)
+    k = 0
+    while k + 4 <= count:
+        j0, j1, j2, j3 = index[first + k], index[first + k + 1], index[first + k + 2], index[first + k + 3]
+        for h in range(left.shape[1]):
+            d0, d1, d2, d3 = zero, zero, zero, zero
+            for c in range(left.shape[2]):
+                x = left[i, h, c]
+                d0 += x * right[j0, h, c]
+                d1 += x * right[j1, h, c]
+                d2 += x * right[j2, h, c]
+                d3 += x * right[j3, h, c]
+            out[h, k], out[h, k + 1], out[h, k + 2], out[h, k + 3] = d0 * scale, d1 * scale, d2 * scale, d3 * scale
+        k += 4
+    while k < count:
+        j0 = index[first + k]
+        for h in range(left.shape[1]):
+            d0 = zero
+            for c in range(left.shape[2]):
+                d0 += left[i, h, c] * right[j0, h, c]
+            out[h, k] = d0 * scale
+        k += 1
+
+
+@inline
+def dot_scores(s, i, own, other, bias, slot, index, first, count, scale):
+    """s = scale <own[i], other[j]> + bias."""
+    dots(s, i, own, other, index, first, count, scale)
+    _add_bias(s, bias, slot, first, count)
+    _fill(s, count)
+
+
+@inline
+def gat_scores(s, slopes, i, own, other, bias, slot, index, first, count, slope):
+    """s = leaky(own[i] + other[j] + bias), and the slope of the leaky ReLU there."""
+    one = s.dtype.type(1)
+    for k in range(count):
+        j = index[first + k]
+        for h in range(s.shape[0]):
+            s[h, k] = own[i, h] + other[j, h]
+    _add_bias(s, bias, slot, first, count)
+    for h in range(s.shape[0]):
+        for k in range(count):
+            f = one if s[h, k] > 0 else slope
+            slopes[h, k] = f
+            s[h, k] *= f
+    _fill(s, count)
+
+
+@inline
+def gatv2_scores(s, i, own, other, attention, bias, slot, index, first, count, slope):
+    """s = <attention, leaky(own[i] + other[j])> + bias."""
+    one, zero = s.dtype.type(1), s.dtype.type(0)
+    k = 0
+    while k + 4 <= count:
+        j0, j1, j2, j3 = index[first + k], index[first + k + 1], index[first + k + 2], index[first + k + 3]
+        for h in range(own.shape[1]):
+            d0, d1, d2, d3 = zero, zero, zero, zero
+            for c in range(own.shape[2]):
+                x, a = own[i, h, c], attention[h, c]
+                z0, z1, z2, z3 = x + other[j0, h, c], x + other[j1, h, c], x + other[j2, h, c], x + other[j3, h, c]
+                d0 += a * (one if z0 > 0 else slope) * z0
+                d1 += a * (one if z1 > 0 else slope) * z1
+                d2 += a * (one if z2 > 0 else slope) * z2
+                d3 += a * (one if z3 > 0 else slope) * z3
+            s[h, k], s[h, k + 1], s[h, k + 2], s[h, k + 3] = d0, d1, d2, d3
+        k += 4
+    while k < count:
+        j0 = index[first + k]
+        for h in range(own.shape[1]):
+            d0 = zero
+            for c in range(own.shape[2]):
+                z0 = own[i, h, c] + other[j0, h, c]
+                d0 += attention[h, c] * (one if z0 > 0 else slope) * z0
+            s[h, k] = d0
+        k += 1
+    _add_bias(s, bias, slot, first, count)
+    _fill(s, count)
+
+
+# softmax and dropout
+
+
+@inline
+def raise_top(s, count, top, total, shrink):
+    """Turn scores into exp(s - top) with the new largest score; shrink[h] is what earlier sums are multiplied by."""
+    zero = s.dtype.type(0)
+    for h in range(s.shape[0]):
+        best = top[h]
+        for k in range(0, count, LANES):
+            for l in range(LANES):
+                v = s[h, k + l]
+                best = v if v > best else best
+        base = best if best > -np.inf else zero
+        shrink[h] = exp(top[h] - base)
+        part = zero
+        for k in range(0, count, LANES):
+            for l in range(LANES):
+                p = exp(s[h, k + l] - base)
+                s[h, k + l] = p
+                part += p
+        top[h] = best
+        total[h] = total[h] * shrink[h] + part
+
+
+@inline
+def multipliers(m, slot, first, count, seed, bound, grow):
+    """m = grow where an edge is kept, else 0."""
+    heads, zero = m.shape[0], m.dtype.type(0)
+    for k in range(count):
+        e = slot[first + k] if slot.size else first + k
+        for h in range(heads):
+            word, _, _, _ = philox(seed, np.uint64(e) * np.uint64(heads) + np.uint64(h))
+            m[h, k] = grow if word >= bound else zero
+
+
+@inline
+def multiply(s, m, count):
+    for h in range(s.shape[0]):
+        for k in range(count):
+            s[h, k] *= m[h, k]
+
+
+@inline
+def row_statistics(t, i, statistics, count):
+    """t[0] and t[1] = lse and delta of receiver i, for each edge."""
+    for h in range(t.shape[1]):
+        for k in range(count):
+            t[0, h, k] = statistics[i, 0, h]
+            t[1, h, k] = statistics[i, 1, h]
+
+
+@inline
+def edge_statistics(t, statistics, index, first, count):
+    """t[0] and t[1] = lse and delta of the receivers index[k]."""
+    for k in range(count):
+        j = index[first + k]
+        for h in range(t.shape[1]):
+            t[0, h, k] = statistics[j, 0, h]
+            t[1, h, k] = statistics[j, 1, h]
+
+
+@inline
+def score_gradients(s, d, m, t, count, dropping):
+    """From scores s and dp = d make weights p m = s and the gradients of the scores ds = d."""
+    for h in range(s.shape[0]):
+        for k in range(0, count, LANES):
+            for l in range(k, k + LANES):
+                s[h, l] = exp(s[h, l] - t[0, h, l])
+        if dropping:
+            for k in range(count):
+                p = s[h, k]
+                s[h, k] = p * m[h, k]
+                d[h, k] = p * (m[h, k] * d[h, k] - t[1, h, k])
+        else:
+            for k in range(count):
+                d[h, k] = s[h, k] * (d[h, k] - t[1, h, k])
+
+
+# sums over a block
+
+
+@inline
+def accumulate(acc, w, x, index, first, count):
+    """acc[h] += sum_k w[h, k] x[index[k], h], four edges at a time: a quarter of the traffic of `acc`."""
+    k = 0
+    while k + 4 <= count:
+        j0, j1, j2, j3 = index[first + k], index[first + k + 1], index[first + k + 2], index[first + k + 3]
+        for h in range(w.shape[0]):
+            w0, w1, w2, w3 = w[h, k], w[h, k + 1], w[h, k + 2], w[h, k + 3]
+            for c in range(x.shape[2]):
+                acc[h, c] += (w0 * x[j0, h, c] + w1 * x[j1, h, c]) + (w2 * x[j2, h, c] + w3 * x[j3, h, c])
+        k += 4
+    while k < count:
+        j0 = index[first + k]
+        for h in range(w.shape[0]):
+            w0 = w[h, k]
+            for c in range(x.shape[2]):
+                acc[h, c] += w0 * x[j0, h, c]
+        k += 1
+
+
+@inline
+def accumulate_slopes(acc, w, i, own, other, index, first, count, slope):
+    """acc[h] += sum_k w[h, k] leaky'(own[i, h] + other[index[k], h])."""
+    for k in range(count):
+        j = index[first + k]
+        for h in range(w.shape[0]):
+            high, low = w[h, k], slope * w[h, k]
+            for c in range(own.shape[2]):
+                acc[h, c] += high if own[i, h, c] + other[j, h, c] > 0 else low
+
+
+@inline
+def accumulate_leaky(acc, rest, w, i, own, other, index, first, count, slope):
+    """The same, and rest[h] += sum_k w[h, k] leaky(own[i, h] + other[index[k], h])."""
+    for k in range(count):
+        j = index[first + k]
+        for h in range(w.shape[0]):
+            high, low = w[h, k], slope * w[h, k]
+            for c in range(own.shape[2]):
+                z = own[i, h, c] + other[j, h, c]
+                t = high if z > 0 else low
+                acc[h, c] += t
+                rest[h, c] += t * z
+
+
+@inline
+def add_block(out, i, part, shrink, is_first):
+    """out[i] = part, or out[i] shrink + part; blocks keep rounding errors from growing with the degree."""
+    for h in range(out.shape[1]):
+        for c in range(out.shape[2]):
+            out[i, h, c] = part[h, c] if is_first else out[i, h, c] * shrink[h] + part[h, c]
+
+
+@inline
+def finish(out, lse, i, top, total):
+    for h in range(out.shape[1]):
+        if total[h] == 0:
+            out[i, h, :] = 0
+            lse[i, h] = -np.inf
+            continue
+        share = 1 / total[h]
+        for c in range(out.shape[2]):
+            out[i, h, c] *= share
+        lse[i, h] = top[h] + np.log(total[h])

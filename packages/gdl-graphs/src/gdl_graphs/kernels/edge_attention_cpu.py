@@ -1,0 +1,231 @@
+"""The Numba backend of attention over edges; each function takes the arguments of its reference.
+
+The loops know float32 and float64; half-precision nodes are widened before and rounded once after. The backward pass
+goes over the edges twice, by receivers and by senders, and computes scores anew in both: beyond its results it needs
+two numbers per receiver and head, and no tensor of edges.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from gdl_core.incidence.precision import accumulate_in
+from gdl_core.kernels.cpu import run_rows
+from gdl_core.kernels.philox import threshold
+from torch import Tensor
+
+from gdl_graphs.kernels import edge_attention_loops as loops
+
+Four = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+def edge_attention(
+    ptr: Tensor,
+    sender: Tensor,
+    receiver: Tensor,
+    ptr_t: Tensor,
+    receiver_t: Tensor,
+    perm: Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor | None,
+    seed: Tensor | None,
+    scale: float,
+    dropout: float,
+) -> tuple[Tensor, Tensor]:
+    nodes = (query, key, value)
+    return _forward(loops.dot_forward, ptr, sender, nodes, value, bias, seed, scale, dropout)
+
+
+def gat_attention(
+    ptr: Tensor,
+    sender: Tensor,
+    receiver: Tensor,
+    ptr_t: Tensor,
+    receiver_t: Tensor,
+    perm: Tensor,
+    receiver_score: Tensor,
+    sender_score: Tensor,
+    value: Tensor,
+    bias: Tensor | None,
+    seed: Tensor | None,
+    negative_slope: float,
+    dropout: float,
+) -> tuple[Tensor, Tensor]:
+    nodes = (receiver_score, sender_score, value)
+    return _forward(loops.gat_forward, ptr, sender, nodes, value, bias, seed, negative_slope, dropout)
+
+
+def gatv2_attention(
+    ptr: Tensor,
+    sender: Tensor,
+    receiver: Tensor,
+    ptr_t: Tensor,
+    receiver_t: Tensor,
+    perm: Tensor,
+    x_receiver: Tensor,
+    x_sender: Tensor,
+    attention: Tensor,
+    bias: Tensor | None,
+    seed: Tensor | None,
+    negative_slope: float,
+    dropout: float,
+) -> tuple[Tensor, Tensor]:
+    nodes = (x_receiver, x_sender, attention)
+    return _forward(loops.gatv2_forward, ptr, sender, nodes, x_sender, bias, seed, negative_slope, dropout)
+
+
+def edge_attention_backward(
+    ptr: Tensor,
+    sender: Tensor,
+    receiver: Tensor,
+    ptr_t: Tensor,
+    receiver_t: Tensor,
+    perm: Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor | None,
+    seed: Tensor | None,
+    lse: Tensor,
+    delta: Tensor,
+    g: Tensor,
+    scale: float,
+    dropout: float,
+) -> Four:
+    q, k, v = _arrays(lse.dtype, query, key, value)
+    dq, dk, dv = np.empty_like(q), np.empty_like(k), np.empty_like(v)
+    shared, dbias = _shared(bias, seed, lse, delta, g, scale, dropout)
+    run_rows(loops.dot_receivers, *_rows(ptr, g), *_numpy(sender), q, k, v, *shared, dq, dbias)
+    run_rows(loops.dot_senders, *_rows(ptr_t, g), *_numpy(receiver_t, perm), k, q, v, *shared, dk, dv)
+    return _results((dq, dk, dv), (query, key, value), dbias, bias)
+
+
+def gat_attention_backward(
+    ptr: Tensor,
+    sender: Tensor,
+    receiver: Tensor,
+    ptr_t: Tensor,
+    receiver_t: Tensor,
+    perm: Tensor,
+    receiver_score: Tensor,
+    sender_score: Tensor,
+    value: Tensor,
+    bias: Tensor | None,
+    seed: Tensor | None,
+    lse: Tensor,
+    delta: Tensor,
+    g: Tensor,
+    negative_slope: float,
+    dropout: float,
+) -> Four:
+    a, b, v = _arrays(lse.dtype, receiver_score, sender_score, value)
+    da, db, dv = np.empty_like(a), np.empty_like(b), np.empty_like(v)
+    shared, dbias = _shared(bias, seed, lse, delta, g, negative_slope, dropout)
+    run_rows(loops.gat_receivers, *_rows(ptr, g), *_numpy(sender), a, b, v, *shared, da, dbias)
+    run_rows(loops.gat_senders, *_rows(ptr_t, g), *_numpy(receiver_t, perm), b, a, v, *shared, db, dv)
+    return _results((da, db, dv), (receiver_score, sender_score, value), dbias, bias)
+
+
+def gatv2_attention_backward(
+    ptr: Tensor,
+    sender: Tensor,
+    receiver: Tensor,
+    ptr_t: Tensor,
+    receiver_t: Tensor,
+    perm: Tensor,
+    x_receiver: Tensor,
+    x_sender: Tensor,
+    attention: Tensor,
+    bias: Tensor | None,
+    seed: Tensor | None,
+    lse: Tensor,
+    delta: Tensor,
+    g: Tensor,
+    negative_slope: float,
+    dropout: float,
+) -> Four:
+    x, y, a = _arrays(lse.dtype, x_receiver, x_sender, attention)
+    dx, dy, dv = np.empty_like(x), np.empty_like(y), np.empty_like(y)
+    shared, dbias = _shared(bias, seed, lse, delta, g, negative_slope, dropout)
+    # The part of the gradient of `attention` from each group of rows: few numbers, always the same groups.
+    rows, work = _rows(ptr, g)
+    groups = np.append(rows[:-1][:: loops.ROWS], rows[-1:])
+    parts = np.empty((len(groups) - 1, *a.shape), a.dtype)
+    run_rows(loops.gatv2_receivers, groups, work, rows, *_numpy(sender), x, y, a, *shared, dx, parts, dbias)
+    run_rows(loops.gatv2_senders, *_rows(ptr_t, g), *_numpy(receiver_t, perm), y, x, a, *shared, dy, dv)
+    dx *= a
+    dy *= a
+    dy += dv
+    return _results((dx, dy, parts.sum(0)), (x_receiver, x_sender, attention), dbias, bias)
+
+
+def _forward(
+    loop: Any,
+    ptr: Tensor,
+    sender: Tensor,
+    nodes: tuple[Tensor, ...],
+    value: Tensor,
+    bias: Tensor | None,
+    seed: Tensor | None,
+    number: float,
+    dropout: float,
+) -> tuple[Tensor, Tensor]:
+    dtype = accumulate_in(*nodes, bias)
+    out = torch.empty(len(ptr) - 1, *value.shape[1:], dtype=dtype)
+    lse = torch.empty(out.shape[:2], dtype=dtype)
+    numbers = _numbers(dtype, seed, number, dropout)
+    arrays = (*_numpy(sender), *_arrays(dtype, *nodes), _edge_array(bias, dtype), *numbers)
+    run_rows(loop, *_rows(ptr, out), *arrays, *_numpy(out, lse))
+    return out.to(value.dtype), lse
+
+
+def _shared(
+    bias: Tensor | None,
+    seed: Tensor | None,
+    lse: Tensor,
+    delta: Tensor,
+    g: Tensor,
+    number: float,
+    dropout: float,
+) -> tuple[tuple[Any, ...], np.ndarray]:
+    """The arguments that all backward loops have, and the array of the gradient of the bias, empty without one."""
+    dtype = lse.dtype
+    finite = torch.where(lse == -torch.inf, 0, lse)
+    statistics = torch.stack([finite, delta.to(dtype)], 1)  # side by side: they are read together
+    scores = _edge_array(bias, dtype)
+    arrays = (scores, *_arrays(dtype, statistics, g), *_numbers(dtype, seed, number, dropout))
+    return arrays, np.empty_like(scores)
+
+
+def _numbers(dtype: torch.dtype, seed: Tensor | None, number: float, dropout: float) -> tuple[Any, ...]:
+    """The scale or slope, and of dropout: the seed, what a word must reach to be kept, what is kept grows by."""
+    kind = np.float64 if dtype == torch.float64 else np.float32
+    if seed is None or dropout == 0:
+        return kind(number), np.uint64(0), np.uint64(0), kind(1)
+    key = np.uint64(int(seed) & 0xFFFFFFFFFFFFFFFF)
+    return kind(number), key, np.uint64(threshold(dropout) << 8), kind(1 / (1 - dropout))
+
+
+def _results(grads: tuple[np.ndarray, ...], inputs: tuple[Tensor, ...], dbias: np.ndarray, bias: Tensor | None) -> Four:
+    a, b, c = (torch.from_numpy(grad).to(x.dtype) for grad, x in zip(grads, inputs, strict=True))
+    last = torch.from_numpy(dbias)
+    return a, b, c, last.reshape(-1) if bias is None else last.to(bias.dtype)
+
+
+def _edge_array(bias: Tensor | None, dtype: torch.dtype) -> np.ndarray:
+    return _arrays(dtype, torch.empty(0, 0) if bias is None else bias)[0]
+
+
+def _rows(ptr: Tensor, out: Tensor) -> tuple[np.ndarray, int]:
+    """The offsets of the rows, and the work per edge."""
+    return _numpy(ptr)[0], 4 * out.shape[1] * out.shape[2]
+
+
+def _arrays(dtype: torch.dtype, *tensors: Tensor) -> list[np.ndarray]:
+    return _numpy(*(t.to(dtype) for t in tensors))
+
+
+def _numpy(*tensors: Tensor) -> list[np.ndarray]:
+    return [t.detach().contiguous().numpy() for t in tensors]

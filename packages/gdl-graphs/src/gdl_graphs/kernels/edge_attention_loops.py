@@ -1,0 +1,284 @@
+"""The Numba loops of attention over edges: forward, and backward by receivers and by senders.
+
+Row i is a receiver and `index` its senders; in the loops by senders row i is a sender, `index` its receivers and `slot`
+the edges (elsewhere `slot` is empty and edge k is k itself). `bound` is 0 without dropout. Each row is written by one
+thread, in one order. `statistics[m, 2, h]` are lse, finite, and delta.
+"""
+
+import numpy as np
+from gdl_core.kernels.cpu import compile_kernel
+
+from gdl_graphs.kernels import edge_attention_blocks as b
+from gdl_graphs.kernels.edge_attention_blocks import BLOCK
+
+ROWS = 64  # receivers whose part of the gradient of GATv2's attention vector is summed together
+
+
+@compile_kernel
+def dot_forward(lo, hi, ptr, index, query, key, value, bias, scale, seed, bound, grow, out, lse):
+    heads, kind, slot = value.shape[1], value.dtype, index[:0]
+    s, m = np.zeros((2, heads, BLOCK), kind)
+    part, (top, total, shrink) = np.empty((heads, value.shape[2]), kind), np.empty((3, heads), kind)
+    for i in range(lo, hi):
+        top[:], total[:] = -np.inf, 0
+        for first in range(ptr[i], ptr[i + 1], BLOCK):
+            count = min(BLOCK, ptr[i + 1] - first)
+            b.prefetch(key, index, first, count)
+            b.prefetch(value, index, first, count)
+            b.dot_scores(s, i, query, key, bias, slot, index, first, count, scale)
+            b.raise_top(s, count, top, total, shrink)
+            if bound > 0:
+                b.multipliers(m, slot, first, count, seed, bound, grow)
+                b.multiply(s, m, count)
+            part[:] = 0
+            b.accumulate(part, s, value, index, first, count)
+            b.add_block(out, i, part, shrink, first == ptr[i])
+        b.finish(out, lse, i, top, total)
+
+
+@compile_kernel
+def gat_forward(lo, hi, ptr, index, own, other, value, bias, slope, seed, bound, grow, out, lse):
+    heads, kind, slot = value.shape[1], value.dtype, index[:0]
+    s, m = np.zeros((2, heads, BLOCK), kind)
+    part, (top, total, shrink) = np.empty((heads, value.shape[2]), kind), np.empty((3, heads), kind)
+    for i in range(lo, hi):
+        top[:], total[:] = -np.inf, 0
+        for first in range(ptr[i], ptr[i + 1], BLOCK):
+            count = min(BLOCK, ptr[i + 1] - first)
+            b.prefetch(other, index, first, count)
+            b.prefetch(value, index, first, count)
+            b.gat_scores(s, m, i, own, other, bias, slot, index, first, count, slope)
+            b.raise_top(s, count, top, total, shrink)
+            if bound > 0:
+                b.multipliers(m, slot, first, count, seed, bound, grow)
+                b.multiply(s, m, count)
+            part[:] = 0
+            b.accumulate(part, s, value, index, first, count)
+            b.add_block(out, i, part, shrink, first == ptr[i])
+        b.finish(out, lse, i, top, total)
+
+
+@compile_kernel
+def gatv2_forward(lo, hi, ptr, index, own, other, attention, bias, slope, seed, bound, grow, out, lse):
+    heads, kind, slot = other.shape[1], other.dtype, index[:0]
+    s, m = np.zeros((2, heads, BLOCK), kind)
+    part, (top, total, shrink) = np.empty((heads, other.shape[2]), kind), np.empty((3, heads), kind)
+    for i in range(lo, hi):
+        top[:], total[:] = -np.inf, 0
+        for first in range(ptr[i], ptr[i + 1], BLOCK):
+            count = min(BLOCK, ptr[i + 1] - first)
+            b.prefetch(other, index, first, count)
+            b.gatv2_scores(s, i, own, other, attention, bias, slot, index, first, count, slope)
+            b.raise_top(s, count, top, total, shrink)
+            if bound > 0:
+                b.multipliers(m, slot, first, count, seed, bound, grow)
+                b.multiply(s, m, count)
+            part[:] = 0
+            b.accumulate(part, s, other, index, first, count)
+            b.add_block(out, i, part, shrink, first == ptr[i])
+        b.finish(out, lse, i, top, total)
+
+
+@compile_kernel
+def dot_receivers(lo, hi, ptr, index, query, key, value, bias, statistics, g, scale, seed, bound, grow, dquery, dbias):
+    """dquery[i] = scale sum ds key[j], dbias = ds."""
+    heads, kind, slot, one = value.shape[1], value.dtype, index[:0], value.dtype.type(1)
+    s, d, m = np.zeros((3, heads, BLOCK), kind)
+    t, part, ones = np.zeros((2, heads, BLOCK), kind), np.empty((heads, query.shape[2]), kind), np.ones(heads, kind)
+    for i in range(lo, hi):
+        dquery[i] = 0
+        for first in range(ptr[i], ptr[i + 1], BLOCK):
+            count = min(BLOCK, ptr[i + 1] - first)
+            b.prefetch(key, index, first, count)
+            b.prefetch(value, index, first, count)
+            b.dot_scores(s, i, query, key, bias, slot, index, first, count, scale)
+            b.dots(d, i, g, value, index, first, count, one)
+            b.row_statistics(t, i, statistics, count)
+            if bound > 0:
+                b.multipliers(m, slot, first, count, seed, bound, grow)
+            b.score_gradients(s, d, m, t, count, bound > 0)
+            _store(dbias, d, first, count)
+            _scale(d, scale, count)
+            part[:] = 0
+            b.accumulate(part, d, key, index, first, count)
+            b.add_block(dquery, i, part, ones, first == ptr[i])
+
+
+@compile_kernel
+def dot_senders(
+    lo, hi, ptr, index, slot, key, query, value, bias, statistics, g, scale, seed, bound, grow, dkey, dvalue
+):
+    """dkey[j] = scale sum ds query[i], dvalue[j] = sum p m g[i]."""
+    heads, kind, one = value.shape[1], value.dtype, value.dtype.type(1)
+    s, d, m = np.zeros((3, heads, BLOCK), kind)
+    t, ones = np.zeros((2, heads, BLOCK), kind), np.ones(heads, kind)
+    part_key, part = np.empty((heads, key.shape[2]), kind), np.empty((heads, value.shape[2]), kind)
+    for j in range(lo, hi):
+        dkey[j], dvalue[j] = 0, 0
+        for first in range(ptr[j], ptr[j + 1], BLOCK):
+            count = min(BLOCK, ptr[j + 1] - first)
+            b.prefetch(statistics, index, first, count)
+            b.prefetch(query, index, first, count)
+            b.prefetch(g, index, first, count)
+            b.dot_scores(s, j, key, query, bias, slot, index, first, count, scale)
+            b.dots(d, j, value, g, index, first, count, one)
+            b.edge_statistics(t, statistics, index, first, count)
+            if bound > 0:
+                b.multipliers(m, slot, first, count, seed, bound, grow)
+            b.score_gradients(s, d, m, t, count, bound > 0)
+            _scale(d, scale, count)
+            part_key[:], part[:] = 0, 0
+            b.accumulate(part_key, d, query, index, first, count)
+            b.accumulate(part, s, g, index, first, count)
+            b.add_block(dkey, j, part_key, ones, first == ptr[j])
+            b.add_block(dvalue, j, part, ones, first == ptr[j])
+
+
+@compile_kernel
+def gat_receivers(lo, hi, ptr, index, own, other, value, bias, statistics, g, slope, seed, bound, grow, down, dbias):
+    """down[i] = sum ds leaky', dbias = ds leaky'."""
+    heads, kind, slot, one = value.shape[1], value.dtype, index[:0], value.dtype.type(1)
+    s, d, m, slopes = np.zeros((4, heads, BLOCK), kind)
+    t = np.zeros((2, heads, BLOCK), kind)
+    for i in range(lo, hi):
+        down[i] = 0
+        for first in range(ptr[i], ptr[i + 1], BLOCK):
+            count = min(BLOCK, ptr[i + 1] - first)
+            b.prefetch(other, index, first, count)
+            b.prefetch(value, index, first, count)
+            b.gat_scores(s, slopes, i, own, other, bias, slot, index, first, count, slope)
+            b.dots(d, i, g, value, index, first, count, one)
+            b.row_statistics(t, i, statistics, count)
+            if bound > 0:
+                b.multipliers(m, slot, first, count, seed, bound, grow)
+            b.score_gradients(s, d, m, t, count, bound > 0)
+            b.multiply(d, slopes, count)
+            _store(dbias, d, first, count)
+            _add_sums(down, i, d, count)
+
+
+@compile_kernel
+def gat_senders(
+    lo, hi, ptr, index, slot, own, other, value, bias, statistics, g, slope, seed, bound, grow, down, dvalue
+):
+    """down[j] = sum ds leaky', dvalue[j] = sum p m g[i]."""
+    heads, kind, one = value.shape[1], value.dtype, value.dtype.type(1)
+    s, d, m, slopes = np.zeros((4, heads, BLOCK), kind)
+    t, part, ones = np.zeros((2, heads, BLOCK), kind), np.empty((heads, value.shape[2]), kind), np.ones(heads, kind)
+    for j in range(lo, hi):
+        down[j], dvalue[j] = 0, 0
+        for first in range(ptr[j], ptr[j + 1], BLOCK):
+            count = min(BLOCK, ptr[j + 1] - first)
+            b.prefetch(other, index, first, count)
+            b.prefetch(statistics, index, first, count)
+            b.prefetch(g, index, first, count)
+            b.gat_scores(s, slopes, j, own, other, bias, slot, index, first, count, slope)
+            b.dots(d, j, value, g, index, first, count, one)
+            b.edge_statistics(t, statistics, index, first, count)
+            if bound > 0:
+                b.multipliers(m, slot, first, count, seed, bound, grow)
+            b.score_gradients(s, d, m, t, count, bound > 0)
+            b.multiply(d, slopes, count)
+            _add_sums(down, j, d, count)
+            part[:] = 0
+            b.accumulate(part, s, g, index, first, count)
+            b.add_block(dvalue, j, part, ones, first == ptr[j])
+
+
+@compile_kernel
+def gatv2_receivers(
+    lo,
+    hi,
+    groups,
+    ptr,
+    index,
+    own,
+    other,
+    attention,
+    bias,
+    statistics,
+    g,
+    slope,
+    seed,
+    bound,
+    grow,
+    down,
+    dattention,
+    dbias,
+):
+    """down[i] = sum ds leaky'(z), dattention of a group of rows = sum ds leaky(z), dbias = ds."""
+    heads, kind, slot, one = other.shape[1], other.dtype, index[:0], other.dtype.type(1)
+    s, d, m = np.zeros((3, heads, BLOCK), kind)
+    part, rest = np.empty((2, heads, other.shape[2]), kind)
+    t, ones = np.zeros((2, heads, BLOCK), kind), np.ones(heads, kind)
+    for group in range(lo, hi):
+        dattention[group] = 0
+        for i in range(group * ROWS, min(group * ROWS + ROWS, ptr.size - 1)):
+            down[i] = 0
+            for first in range(ptr[i], ptr[i + 1], BLOCK):
+                count = min(BLOCK, ptr[i + 1] - first)
+                b.prefetch(other, index, first, count)
+                b.gatv2_scores(s, i, own, other, attention, bias, slot, index, first, count, slope)
+                b.dots(d, i, g, other, index, first, count, one)
+                b.row_statistics(t, i, statistics, count)
+                if bound > 0:
+                    b.multipliers(m, slot, first, count, seed, bound, grow)
+                b.score_gradients(s, d, m, t, count, bound > 0)
+                _store(dbias, d, first, count)
+                part[:], rest[:] = 0, 0
+                b.accumulate_leaky(part, rest, d, i, own, other, index, first, count, slope)
+                b.add_block(down, i, part, ones, first == ptr[i])
+                b.add_block(dattention, group, rest, ones, False)
+
+
+@compile_kernel
+def gatv2_senders(
+    lo, hi, ptr, index, slot, own, other, attention, bias, statistics, g, slope, seed, bound, grow, down, dvalue
+):
+    """down[j] = sum ds leaky'(z), dvalue[j] = sum p m g[i]."""
+    heads, kind, one = own.shape[1], own.dtype, own.dtype.type(1)
+    s, d, m = np.zeros((3, heads, BLOCK), kind)
+    part_down, part = np.empty((2, heads, own.shape[2]), kind)
+    t, ones = np.zeros((2, heads, BLOCK), kind), np.ones(heads, kind)
+    for j in range(lo, hi):
+        down[j], dvalue[j] = 0, 0
+        for first in range(ptr[j], ptr[j + 1], BLOCK):
+            count = min(BLOCK, ptr[j + 1] - first)
+            b.prefetch(statistics, index, first, count)
+            b.prefetch(other, index, first, count)
+            b.prefetch(g, index, first, count)
+            b.gatv2_scores(s, j, own, other, attention, bias, slot, index, first, count, slope)
+            b.dots(d, j, own, g, index, first, count, one)
+            b.edge_statistics(t, statistics, index, first, count)
+            if bound > 0:
+                b.multipliers(m, slot, first, count, seed, bound, grow)
+            b.score_gradients(s, d, m, t, count, bound > 0)
+            part_down[:], part[:] = 0, 0
+            b.accumulate_slopes(part_down, d, j, own, other, index, first, count, slope)
+            b.accumulate(part, s, g, index, first, count)
+            b.add_block(down, j, part_down, ones, first == ptr[j])
+            b.add_block(dvalue, j, part, ones, first == ptr[j])
+
+
+@b.inline
+def _store(out, d, first, count):
+    if out.size:
+        for k in range(count):
+            for h in range(d.shape[0]):
+                out[first + k, h] = d[h, k]
+
+
+@b.inline
+def _scale(d, scale, count):
+    for h in range(d.shape[0]):
+        for k in range(count):
+            d[h, k] *= scale
+
+
+@b.inline
+def _add_sums(out, i, d, count):
+    for h in range(d.shape[0]):
+        total = d.dtype.type(0)
+        for k in range(count):
+            total += d[h, k]
+        out[i, h] += total
