@@ -80,7 +80,17 @@ from .models.gnn import gin as gin
 from .point_set import PointSet as PointSet
 from .readout import AttentionPool as AttentionPool
 from .readout import GlobalPool as GlobalPool
+from .sets.deep_sets import DeepSets as DeepSets
+from .sets.deep_sets import DeepSetsNet as DeepSetsNet
 from .sets.packed import packed_attention as packed_attention
+from .sets.point_net import Alignment as Alignment
+from .sets.point_net import PointNet as PointNet
+from .sets.set2set import Set2Set as Set2Set
+from .sets.set_transformer import ISAB as ISAB
+from .sets.set_transformer import MAB as MAB
+from .sets.set_transformer import PMA as PMA
+from .sets.set_transformer import SAB as SAB
+from .sets.set_transformer import SetTransformer as SetTransformer
 from .transformer.attention import MultiHeadAttention as MultiHeadAttention
 from .transformer.block import Decoder as Decoder
 from .transformer.block import Encoder as Encoder

@@ -1,6 +1,6 @@
 """What `gdl-graphs` offers by name. Imports nothing heavy: targets are dotted strings."""
 
-from gdl_core.plugins import Component, KernelEntry, hookimpl
+from gdl_core.plugins import Command, Component, KernelEntry, hookimpl
 
 GDL_API = (1, 0)
 
@@ -33,6 +33,9 @@ COMPONENTS = (
         "models.char_transformer:CharTransformer",
         "A causal Transformer on characters.",
     ),
+    ("layer", "deep-sets", "sets.deep_sets:DeepSets", "All permutation-equivariant linear maps of sets."),
+    ("layer", "isab", "sets.set_transformer:ISAB", "Points attend to each other through induced ones."),
+    ("layer", "sab", "sets.set_transformer:SAB", "The points of a set attend to each other."),
     ("layer", "batch-norm", "layers.norm:BatchNorm", "Normalises channels over all points of the batch."),
     ("layer", "cheb-conv", "layers.cheb:ChebConv", "A Chebyshev polynomial of the graph Laplacian."),
     ("layer", "decoder", "transformer.block:Decoder", "Causal Transformer blocks: a model of sequences."),
@@ -58,6 +61,12 @@ COMPONENTS = (
         "transformer.attention:MultiHeadAttention",
         "Every point of a sample hears every other.",
     ),
+    ("readout", "alignment", "sets.point_net:Alignment", "A matrix that a set of points makes."),
+    ("readout", "deep-sets-net", "sets.deep_sets:DeepSetsNet", "A function of the sum of functions of points."),
+    ("readout", "pma", "sets.set_transformer:PMA", "Learned seeds attend to a set."),
+    ("readout", "point-net", "sets.point_net:PointNet", "The maximum over points, between two perceptrons."),
+    ("readout", "set-transformer", "sets.set_transformer:SetTransformer", "Attention blocks, seeds, attention blocks."),
+    ("readout", "set2set", "sets.set2set:Set2Set", "A recurrent network that reads a set by attention."),
     ("layer", "nn-conv", "layers.nn_conv:NNConv", "Messages through a matrix that a network makes of the edge."),
     ("layer", "pair-norm", "layers.norm:PairNorm", "Keeps the mean distance of pairs of points."),
     ("layer", "pna-conv", "layers.pna:PNAConv", "Several aggregations, each scaled by the degree in several ways."),
@@ -92,7 +101,20 @@ COMPONENTS = (
     ("refinement", "unpool", "coarsen.select:Unpool", "Back to the graph that a coarsening was given."),
 )
 
-RECIPES: tuple[tuple[str, str], ...] = (("shakespeare", "A causal Transformer on the characters of Tiny Shakespeare."),)
+RECIPES: tuple[tuple[str, str], ...] = (
+    ("citeseer", "GCN on CiteSeer, public split."),
+    ("cora", "GCN on Cora, public split."),
+    ("karate", "GCN on the karate club, built in; a few seconds."),
+    ("shakespeare", "A causal Transformer on the characters of Tiny Shakespeare."),
+    ("tu", "GIN on graphs of a TU data set, one fold of ten."),
+)
+
+# (name, target inside gdl_graphs.commands, summary)
+COMMANDS = (
+    ("attention", "attention:run", "a picture of how much each node hears of each neighbour"),
+    ("embed", "embed:run", "a picture of the hidden features of nodes, by class"),
+    ("sample", "sample:run", "text in the manner of what a language model was trained on"),
+)
 
 # (name, module inside gdl_graphs.kernels, summary)
 KERNELS: tuple[tuple[str, str, str], ...] = (
@@ -122,3 +144,9 @@ def gdl_cases(component):
 def gdl_kernels():
     for name, module, summary in KERNELS:
         yield KernelEntry(name, f"gdl_graphs.kernels.{module}:{name}", summary)
+
+
+@hookimpl
+def gdl_commands():
+    for name, target, summary in COMMANDS:
+        yield Command(name, summary, f"gdl_graphs.commands.{target}")

@@ -7,6 +7,7 @@ from gdl_core.geometry import Domain, Symmetry
 from gdl_core.groups import Group
 from torch import Tensor
 
+from gdl_graphs.coarsen.select import SoftGraph
 from gdl_graphs.graph import Graph
 from gdl_graphs.permutations import YoungSubgroup
 from gdl_graphs.point_set import PointSet
@@ -25,13 +26,19 @@ class PointPermutation(Symmetry):
 
     @cached_property
     def group(self) -> Group:  # type: ignore[override]  # made when asked for: it reads sizes from the device
-        return YoungSubgroup(self.domain.ptr.diff().tolist())  # type: ignore[attr-defined]
+        return YoungSubgroup(finest(self.domain).ptr.diff().tolist())
 
     def move(self, g: Tensor, values: Tensor, domain: Domain) -> tuple[Tensor, Domain]:
         if not isinstance(domain, Points):
             raise TypeError(f"Permutations of points do not act on {domain!r}.")
         images = images_on(g.to(values.device), domain)
         return values.index_select(0, torch.argsort(images)), permuted(domain, g.to(values.device))
+
+
+def finest(domain: Points) -> Points:
+    """Return the graph that `domain` was made of by coarsenings; itself if by none."""
+    parent = getattr(domain, "parent", None)
+    return domain if parent is None else finest(parent)
 
 
 def images_on(g: Tensor, domain: Points) -> Tensor:
@@ -61,9 +68,12 @@ def permuted(domain: Points, g: Tensor) -> Points:
     if domain.parent is None:
         return moved
     parent = permuted(domain.parent, g)
+    source = torch.argsort(images_on(g, domain.parent))
+    if isinstance(moved, SoftGraph) and moved.assignment is not None:
+        moved = moved.replace(assignment=moved.assignment.index_select(0, source))
     if domain.cluster is None:
         return moved.replace(parent=parent)
     old = domain.cluster.long()
     new = torch.where(old >= 0, images[old.clamp(min=0)], old)
-    cluster = new.index_select(0, torch.argsort(images_on(g, domain.parent))).to(domain.cluster.dtype)
+    cluster = new.index_select(0, source).to(domain.cluster.dtype)
     return moved.replace(parent=parent, cluster=cluster)

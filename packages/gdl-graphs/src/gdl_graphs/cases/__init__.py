@@ -5,7 +5,18 @@ from importlib import import_module
 
 from gdl_core.plugins import Case
 
-FAMILIES = ("coarsen", "convolution", "domains", "encodings", "higher_order", "latent", "norm", "readout", "transformer")
+FAMILIES = (
+    "coarsen",
+    "convolution",
+    "domains",
+    "encodings",
+    "higher_order",
+    "latent",
+    "norm",
+    "readout",
+    "sets",
+    "transformer",
+)
 
 
 def cases(kind: str, name: str) -> Iterator[Case]:

@@ -1,0 +1,1 @@
+"""Graphs that are inferred from the features: dynamic nearest neighbours, and graphs that are sampled and learned."""
