@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gdl_graphs.edges import check_apart
 from gdl_graphs.graph import Graph
 
 if TYPE_CHECKING:
@@ -132,8 +133,14 @@ def from_pyg(data: Any) -> tuple[Graph, Tensor | None]:
         return graph, x
     if owner.shape != (graph.num_nodes,) or bool((owner.diff() < 0).any()):
         raise ValueError(f"batch must be [{graph.num_nodes}] graph numbers that never fall, got {list(owner.shape)}.")
-    samples = getattr(data, "num_graphs", None) or (int(owner[-1]) + 1 if len(owner) else 0)
+    samples = getattr(data, "num_graphs", None)
+    samples = (int(owner[-1]) + 1 if len(owner) else 0) if samples is None else samples
+    if len(owner) and int(owner[0]) < 0:
+        raise ValueError(f"batch must be graph numbers from 0, got {int(owner[0])}.")
+    if len(owner) and int(owner[-1]) >= samples:
+        raise ValueError(f"batch must be graph numbers below the {samples} graphs, got {int(owner[-1])}.")
     ptr = torch.searchsorted(owner.contiguous(), torch.arange(samples + 1, device=owner.device), out_int32=True)
+    check_apart(graph.incidence, owner)
     return graph.replace(ptr=ptr, owner=owner.int()), x
 
 

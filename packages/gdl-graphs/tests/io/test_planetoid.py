@@ -161,10 +161,16 @@ def test_damaged_original_files_are_named(tmp_path, change, words):
 
 def arrays():
     return {
-        "edges": np.array([[0, 1], [1, 2], [2, 1], [2, 2]]), "y": np.array([0, 1, -1]),
-        "x_indptr": np.array([0, 1, 3, 3]), "x_indices": np.array([1, 0, 1]), "x_data": np.ones(3, np.float32), "x_shape": np.array([3, 2]),
-        "train": np.array([0]), "val": np.array([1]), "test": np.array([2]),
-    }  # fmt: skip
+        "edges": np.array([[0, 1], [1, 2], [2, 1], [2, 2]]),
+        "y": np.array([0, 1, -1]),
+        "x_indptr": np.array([0, 1, 3, 3]),
+        "x_indices": np.array([1, 0, 1]),
+        "x_data": np.ones(3, np.float32),
+        "x_shape": np.array([3, 2]),
+        "train": np.array([0]),
+        "val": np.array([1]),
+        "test": np.array([2]),
+    }
 
 
 def test_arrays_are_read_as_written(tmp_path):

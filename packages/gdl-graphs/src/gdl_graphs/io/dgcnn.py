@@ -117,7 +117,7 @@ def _heads(
         if line >= len(counts):
             raise DataError(f"{path}: expected {graphs} graphs, the file ends in graph {graph}.")
         size = values[starts[line]]
-        if counts[line] != 2 or size != int(size) or size < 0:
+        if counts[line] != 2 or not (size >= 0 and size == np.floor(size)):
             raise DataError(f"{path}: expected nodes and class of graph {graph} in line {line + 1}.")
         heads.append(line)
         sizes.append(int(size))
@@ -128,7 +128,8 @@ def _heads(
 
 
 def _whole(values: np.ndarray, lines: np.ndarray, path: str | Path) -> np.ndarray:
-    if not np.array_equal(values, np.floor(values)):
-        wrong = int((values != np.floor(values)).argmax())
+    good = np.isfinite(values) & (values == np.floor(values))
+    if not good.all():
+        wrong = int(good.argmin())
         raise DataError(f"{path}: expected whole numbers, got {values[wrong]} in line {lines[wrong] + 1}.")
     return values.astype(np.int64)
