@@ -15,7 +15,7 @@ class Karate(Nodes):
     with four classes instead of two). Self-loops are part of the graph.
     """
 
-    classes = ("Mr. Hi", "Officer")
+    classes: tuple[str, ...] = ("Mr. Hi", "Officer")
 
     def labelled(self) -> LabelledGraph:
         club = networkx.karate_club_graph()

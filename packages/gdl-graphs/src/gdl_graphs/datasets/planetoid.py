@@ -31,7 +31,7 @@ class Planetoid(Nodes):
         if name not in NAMES:
             raise ValueError(f"name: expected {', '.join(NAMES)}, got {name!r}.{closest(name, NAMES)}")
         self.name, self.root, self.self_loops = name, root, self_loops
-        self.classes = CLASSES[name]
+        self.classes: tuple[str, ...] = CLASSES[name]
 
     def labelled(self) -> LabelledGraph:
         if self.root is None:

@@ -40,7 +40,7 @@ class Text(Source):
         if not 0 < train_fraction < 1:
             raise ValueError(f"train_fraction: expected a fraction in (0, 1), got {train_fraction}")
         self.root, self.file, self.context, self.train_fraction = root, file, context, train_fraction
-        self.classes = tuple(alphabet)
+        self.classes: tuple[str, ...] = tuple(alphabet)
 
     def splits(self) -> Splits:
         text = self.encode(_read(find_file(self.root, [self.file], "Text")), self.file)

@@ -76,6 +76,6 @@ def _molecules(path: Path, arrays: dict[str, np.ndarray]) -> Any:
     return graph.replace(edge_features=graph.incidence.from_given(features))
 
 
-def _require(path: Path, fits: bool, what: str) -> None:
+def _require(path: Path, fits: Any, what: str) -> None:
     if not fits:
         raise DataError(f"{path}: the arrays of its {what} do not fit together.")

@@ -1,0 +1,1 @@
+"""The commands that `gdl-graphs` adds to `gdl`."""
