@@ -126,7 +126,8 @@ def broadcast(rows: Incidence | Tensor, x: Tensor, count: int) -> Tensor:
 def reduce(rows: Incidence | Tensor, values: Tensor, reduction: Reduction = "sum", fill: float = 0.0) -> Tensor:
     """Reduce edge values over each row: ``y[i] = sum | mean | var | max | min of values[e]`` over the edges e of i.
 
-    The variance is the biased one, the mean of squared deviations. The gradient of a maximum goes to the first edge that attains it. A NaN in a row is the row's result.
+    The variance is the biased one, the mean of squared deviations. The gradient of a maximum goes to the first edge
+    that attains it. A NaN in a row is the row's result.
 
     Args:
         rows: an incidence (rows are receivers), or offsets ``ptr[n + 1]`` from 0 to e.
