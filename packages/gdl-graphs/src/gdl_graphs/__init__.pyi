@@ -31,6 +31,13 @@ from .encodings.signs import SignNet as SignNet
 from .expressive.colours import multisets as multisets
 from .expressive.fwl import folklore_weisfeiler_leman as folklore_weisfeiler_leman
 from .expressive.wl import weisfeiler_leman as weisfeiler_leman
+from .generate import circulant as circulant
+from .generate import erdos_renyi as erdos_renyi
+from .generate import grid as grid
+from .generate import karate_club as karate_club
+from .generate import neighbour_graph as neighbour_graph
+from .generate import ring as ring
+from .generate import stochastic_block_model as stochastic_block_model
 from .graph import Graph as Graph
 from .higher_order.ign import IGNContract as IGNContract
 from .higher_order.ign import IGNExpand as IGNExpand
