@@ -1,16 +1,18 @@
 """From points to one vector per sample: sum, mean, extremes and attention (the book, §5.3, "readout")."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 import torch
 from gdl_core.geometry import Domain, Readout, check_channels
 from gdl_core.incidence import reduce, segment_softmax
+from gdl_core.incidence.operations import Reduction
 from gdl_core.representations import FieldType, as_type
 from torch import Tensor, nn
 
 from gdl_graphs.points import Points
 
-REDUCTIONS = ("sum", "mean", "max", "min")
+REDUCTIONS: tuple[str, ...] = get_args(Reduction)
 NORMALISATIONS = ("softmax", "sigmoid")
 
 
@@ -27,7 +29,7 @@ def points_of(domain: Domain | None, where: nn.Module) -> Points:
 
 
 class GlobalPool(Readout):
-    """y[s] = sum, mean, maximum or minimum of x[i] over the points i of sample s; several are concatenated.
+    """y[s] = sum, mean, variance, maximum or minimum of x[i] over the points i of sample s; several are concatenated.
 
     Additions run in float32 (float64 for float64) whatever the dtype of x, and counts are integers, so that large
     samples in half precision are right. A sample without points gives 0. The gradient of an extreme goes to
@@ -35,7 +37,7 @@ class GlobalPool(Readout):
 
     Args:
         in_type: invariant channels c.
-        reductions: `"sum"`, `"mean"`, `"max"` or `"min"`, or several of them.
+        reductions: `"sum"`, `"mean"`, `"var"`, `"max"` or `"min"`, or several of them.
 
     Shapes: `[n, c] -> [b, r c]` for r reductions, in the order given.
 

@@ -128,17 +128,24 @@ def pool(x: Tensor, coarse: Graph, reduction: Reduction = "mean") -> Tensor:
     Raises:
         ValueError: if `coarse` was not made by a coarsening, x has another number of rows, or S has no such reduction.
     """
-    if isinstance(coarse, SoftGraph):
-        return _pool_softly(x, coarse, reduction)
+    soft = assignment_of(coarse)
+    if soft is not None:
+        return _pool_softly(x, *soft, reduction)
     relation = members(coarse)
     if reduction in ("sum", "mean"):
         return aggregate(relation, x, mean=reduction == "mean")[:-1]
     return reduce(relation, gather(relation, x, "sender"), reduction)[:-1]
 
 
-def _pool_softly(x: Tensor, coarse: SoftGraph, reduction: Reduction) -> Tensor:
-    assignment, parent = coarse.assignment, coarse.parent
-    if assignment is None or parent is None or reduction not in ("sum", "mean"):
+def assignment_of(coarse: Graph) -> tuple[Tensor, Graph] | None:
+    """Return S and the parent of a graph that a soft coarsening made; None for others."""
+    if isinstance(coarse, SoftGraph) and coarse.assignment is not None and coarse.parent is not None:
+        return coarse.assignment, coarse.parent
+    return None
+
+
+def _pool_softly(x: Tensor, assignment: Tensor, parent: Graph, reduction: Reduction) -> Tensor:
+    if reduction not in ("sum", "mean"):
         raise ValueError(f"A soft assignment pools by sum or mean, got {reduction!r}.")
     total = transfer(assignment, x, parent)
     if reduction == "sum":
@@ -168,9 +175,10 @@ def lift(x: Tensor, coarse: Graph) -> Tensor:
     Raises:
         ValueError: if `coarse` was not made by a coarsening, or x has another number of rows.
     """
-    if isinstance(coarse, SoftGraph) and coarse.assignment is not None and coarse.parent is not None:
-        relation = shares(coarse.parent, coarse.assignment.shape[1])
-        return aggregate(relation, x, coarse.assignment.flatten())
+    soft = assignment_of(coarse)
+    if soft is not None:
+        assignment, parent = soft
+        return aggregate(shares(parent, assignment.shape[1]), x, assignment.flatten())
     relation = members(coarse)
     return aggregate(relation.transpose(), torch.cat([x, x.new_zeros(1, x.shape[1])]))
 

@@ -8,7 +8,7 @@ from gdl_core.incidence import Incidence, aggregate, broadcast, edge_dot, reduce
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 
-from gdl_graphs.coarsen.select import SoftGraph, transfer
+from gdl_graphs.coarsen.select import SoftGraph, assignment_of, transfer
 from gdl_graphs.graph import Graph
 from gdl_graphs.layers.checks import graph_of
 
@@ -119,7 +119,8 @@ class DiffPool(SoftPool):
         distance = (square - 2 * cross + gram.square().sum((1, 2))).clamp(min=0)
         nodes = graph.ptr.diff().clamp(min=1)
         link = torch.where(distance > 0, distance, 1).sqrt() * (distance > 0) / nodes.square()
-        entropy = reduce(graph.ptr, -torch.special.xlogy(share, share).sum(-1), "mean")
+        floor = torch.finfo(share.dtype).tiny  # the derivative of s log s at 0 is infinite
+        entropy = reduce(graph.ptr, -(share * share.clamp(min=floor).log()).sum(-1), "mean")
         return {"link": link.mean(), "entropy": entropy.mean()}
 
 
@@ -166,9 +167,10 @@ class MinCutPool(SoftPool):
 
 
 def _parts(coarse: Graph, where: nn.Module) -> tuple[Graph, Tensor]:
-    if not isinstance(coarse, SoftGraph) or coarse.parent is None or coarse.assignment is None:
+    soft = assignment_of(coarse)
+    if soft is None:
         raise TypeError(f"losses takes the graph that {type(where).__name__} returned, got {coarse}.")
-    return coarse.parent, coarse.assignment
+    return soft[1], soft[0]
 
 
 def _gram(share: Tensor, graph: Graph) -> Tensor:
