@@ -84,6 +84,12 @@ from .models.char_transformer import CharTransformer as CharTransformer
 from .models.gnn import GIN as GIN
 from .models.gnn import gcn as gcn
 from .models.gnn import gin as gin
+from .padding import edge_mask as edge_mask
+from .padding import graph_mask as graph_mask
+from .padding import node_mask as node_mask
+from .padding import pad as pad
+from .padding import pad_rows as pad_rows
+from .padding import unpad as unpad
 from .point_set import PointSet as PointSet
 from .readout import AttentionPool as AttentionPool
 from .readout import GlobalPool as GlobalPool

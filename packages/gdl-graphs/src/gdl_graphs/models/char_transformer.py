@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from gdl_graphs.point_set import PointSet
+from gdl_graphs.sets.packed import equal_sets
 from gdl_graphs.transformer.block import Decoder
 from gdl_graphs.transformer.positions import LearnedPositions
 
@@ -108,10 +108,3 @@ class CharTransformer(nn.Module):
                 following = torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)
             text = torch.cat([text, following.to(text.dtype)], 1)
         return text
-
-
-def equal_sets(samples: int, size: int, device: torch.device) -> PointSet:
-    """Return `samples` sets of `size` points each, made on the device."""
-    ptr = torch.arange(samples + 1, dtype=torch.int32, device=device) * size
-    owner = torch.arange(samples * size, dtype=torch.int32, device=device).div(max(size, 1), rounding_mode="floor")
-    return PointSet(ptr, owner, None, size)

@@ -2,14 +2,13 @@
 
 import math
 
-from gdl_core.geometry import Domain, check_channels
-from gdl_core.geometry.layer import Part
+import torch
+from gdl_core.representations import FieldType
 from torch import Tensor
 
 from gdl_graphs.kernels.set_attention import set_attention
 from gdl_graphs.point_set import PointSet
 from gdl_graphs.points import Points
-from gdl_graphs.readout import points_of
 
 
 def packed_attention(
@@ -82,14 +81,13 @@ def attend(
     return packed_attention(query, key, value, domain.ptr, keys.ptr, causal, scale, size)
 
 
-def set_of(x: Tensor, domain: Domain | None, layer: Part) -> Points:
-    """Return `domain`, after checking that `x` is ``[n, c]`` on it with the channels of `layer`.
+def equal_sets(samples: int, size: int, device: torch.device) -> PointSet:
+    """Return `samples` sets of `size` points each, made on the device."""
+    ptr = torch.arange(samples + 1, dtype=torch.int32, device=device) * size
+    owner = torch.arange(samples * size, dtype=torch.int32, device=device).div(max(size, 1), rounding_mode="floor")
+    return PointSet(ptr, owner, None, size)
 
-    Raises:
-        TypeError: if there is no domain, it is no `Points`, or `x` is not floating point; the layer is named.
-        ValueError: if `x` has other channels or another number of rows.
-    """
-    check_channels(x, layer.in_type, -1, layer)
-    points = points_of(domain, layer)
-    points.check(x, type(layer).__name__)
-    return points
+
+def as_channels(type: FieldType | int) -> int:
+    """Return the number of channels of `type`."""
+    return type if isinstance(type, int) else type.channels

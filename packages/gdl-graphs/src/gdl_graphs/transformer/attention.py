@@ -4,7 +4,8 @@ from gdl_core.geometry import Domain, Layer
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 
-from gdl_graphs.sets.packed import attend, set_of
+from gdl_graphs.layers.checks import points_of
+from gdl_graphs.sets.packed import attend
 from gdl_graphs.transformer.positions import Rotary
 
 
@@ -54,7 +55,7 @@ class MultiHeadAttention(Layer):
             nn.init.zeros_(self.out_proj.bias)
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
-        points = set_of(x, domain, self)
+        points = points_of(x, domain, self)
         query, key, value = self.in_proj(x).unflatten(-1, (3, self.heads, -1)).unbind(1)
         if self.rotary is not None:
             query, key = self.rotary(query, points), self.rotary(key, points)

@@ -5,7 +5,7 @@ from gdl_core.geometry.pointwise import Dropout, FibreMap, Pointwise
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 
-from gdl_graphs.sets.packed import set_of
+from gdl_graphs.layers.checks import points_of
 from gdl_graphs.transformer.attention import MultiHeadAttention
 
 
@@ -76,7 +76,7 @@ class TransformerBlock(Layer):
         self.pre_norm = pre_norm
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
-        set_of(x, domain, self)
+        points_of(x, domain, self)
         if self.pre_norm:
             x = x + self.dropout(self.attention(self.attention_norm(x), domain))
             return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
@@ -117,7 +117,7 @@ class Encoder(Layer):
         self.claims = () if self.causal or rotary is not None else ("permutation",)
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
-        set_of(x, domain, self)
+        points_of(x, domain, self)
         for block in self.blocks:
             x = block(x, domain)
         return self.norm(x)

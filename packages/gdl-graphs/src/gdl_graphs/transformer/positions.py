@@ -9,8 +9,9 @@ from gdl_core.geometry import Domain, Layer
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 
+from gdl_graphs.layers.checks import points_of
 from gdl_graphs.points import Points
-from gdl_graphs.sets.packed import set_of, static_size
+from gdl_graphs.sets.packed import static_size
 
 
 def places(domain: Points) -> Tensor:
@@ -52,7 +53,7 @@ class SinusoidalPositions(Layer):
         self.base = base
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
-        points = set_of(x, domain, self)
+        points = points_of(x, domain, self)
         frequency = frequencies(x.shape[1], self.base).to(x.device)
         cos, sin = angles(places(points), frequency, x.dtype)
         return x + torch.stack([sin, cos], -1).flatten(1)
@@ -81,7 +82,7 @@ class LearnedPositions(Layer):
         self.table = nn.Parameter(0.02 * torch.randn(length, self.in_type.channels))
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
-        points = set_of(x, domain, self)
+        points = points_of(x, domain, self)
         size = static_size(points)
         if size is not None and size > self.length:
             raise ValueError(f"LearnedPositions has {self.length} places, got samples of {size} points.")
