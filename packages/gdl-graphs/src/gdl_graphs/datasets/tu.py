@@ -1,6 +1,7 @@
 """Graph classification: data sets of the TU collection, with the folds of a cross-validation."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,21 @@ from gdl_core.train.source import Source, Splits, unpack
 from torch import Tensor
 
 from gdl_graphs.datasets.batches import GraphBatches
+from gdl_graphs.io.dgcnn import read_dgcnn
 from gdl_graphs.io.graph_set import GraphSet
+from gdl_graphs.io.tu import read_tu
 
 
 class TU(Source):
     """Graphs of one data set of the TU collection (Morris et al. 2020), classified; one fold is the test set.
 
-    The features of a node are its label as one of k; where the data has no labels, its degree as one of k, as Xu et
-    al. (2019) do; its attributes, where it has them, stand after these.
+    The features of a node are its label as one of k and its attributes. Where the data has neither, or the same label
+    everywhere, it is the degree as one of k, as Xu et al. (2019) do.
 
     Args:
         name: of the data set, such as NCI1.
-        root: the folder with the files; it is read when training begins, not before.
+        root: the folder with its files (`read_tu`), or with one file `name.txt` (`read_dgcnn`), compressed or not; it
+            is read when training begins, not before.
         fold: the test fold, from 0.
         folds: how many folds. Each has its share of every class, by a fixed permutation.
         seed: of the permutation.
@@ -52,10 +56,11 @@ class TU(Source):
 
     def graphs(self) -> GraphSet:
         """Read the data; raises DataError."""
-        from gdl_graphs.io.tu import read_tu
-
         if self.root is None:
             raise DataError(f"TU needs the folder with the files of {self.name}: give --data.root FOLDER.")
+        for path in (Path(self.root, f"{self.name}.txt"), Path(self.root, f"{self.name}.txt.gz")):
+            if path.is_file():
+                return read_dgcnn(path)
         return read_tu(self.root, self.name)
 
     def collate(self) -> Callable[[list[Any]], Any]:
@@ -76,15 +81,24 @@ def folds_of(target: Tensor, folds: int, seed: int = 0) -> Tensor:
 
 
 def node_features(data: GraphSet) -> Tensor:
-    """Return ``float32[n, c]``: labels (or degrees) as one of k, then attributes."""
-    labels = data.graph.degree() if data.node_labels is None else data.node_labels
-    columns = [one_of_k(column) for column in labels.reshape(data.graph.num_nodes, -1).T]
+    """Return ``float32[n, c]``: labels as one of k, then attributes; degrees as one of k where these say nothing."""
+    columns = []
+    if data.node_labels is not None and len(torch.unique(data.node_labels)) > 1:
+        columns = [one_of_k(column) for column in data.node_labels.reshape(data.graph.num_nodes, -1).T]
     if data.node_attributes is not None:
-        columns = [*(columns if data.node_labels is not None else []), data.node_attributes.float()]
-    return torch.cat(columns, 1)
+        columns.append(data.node_attributes.float())
+    return torch.cat(columns or [one_of_k(data.graph.degree())], 1)
 
 
-def one_of_k(numbers: Tensor, known: Sequence[int] | None = None) -> Tensor:
-    """Return ``float32[n, k]``, a column for each of `known`, by default the different numbers in rising order."""
+def one_of_k(numbers: Tensor, known: Sequence[int] | None = None, what: str = "a label") -> Tensor:
+    """Return ``float32[n, k]``, a column for each of `known`, by default the different numbers in rising order.
+
+    Raises:
+        DataError: if a number is not known; the sentence says `what` it is.
+    """
     values = torch.unique(numbers) if known is None else torch.tensor(known)
-    return (numbers[:, None] == values).float()
+    columns = numbers[:, None] == values
+    missing = ~columns.any(1)
+    if bool(missing.any()):
+        raise DataError(f"{what} must be one of {values.tolist()}, got {int(numbers[missing][0])}.")
+    return columns.float()
