@@ -57,6 +57,8 @@ def eigenvalues(graph: Graph, weight: Tensor, degree: Tensor, normalized: bool) 
     """Return all eigenvalues, ascending within each sample."""
     found = torch.zeros(graph.num_nodes, dtype=torch.float64)
     for _, nodes in by_size(graph):
+        if nodes.shape[1] == 0:
+            continue
         for where in nodes.split(max(1, 2**22 // max(1, nodes.shape[1] ** 2))):
             found[where] = torch.linalg.eigvalsh(laplacians(graph, weight, degree, where, normalized))
     return found
@@ -80,7 +82,7 @@ def laplacians(graph: Graph, weight: Tensor, degree: Tensor, nodes: Tensor, norm
     receiver = place[graph.incidence.receiver.long().cpu()[edges]]
     sender = place[graph.incidence.sender.long().cpu()[edges]]
     adjacency = torch.zeros(count * size, size, dtype=torch.float64)
-    adjacency.index_put_((receiver, sender % max(size, 1)), weight.cpu()[edges], accumulate=True)
+    adjacency.index_put_((receiver, sender % size), weight.cpu()[edges], accumulate=True)
     adjacency, degree = adjacency.reshape(count, size, size), degree.cpu()[nodes]
     if not normalized:
         return torch.diag_embed(degree) - adjacency

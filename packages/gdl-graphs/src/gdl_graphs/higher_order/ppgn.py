@@ -22,7 +22,8 @@ class PPGNBlock(Layer):
 
     m₁ and m₂ are small networks applied to each pair. y(a, b) = Σ_c m₁(x)(a, c) m₂(x)(c, b) looks at every way from b
     to a over one point: the step of the 2-dimensional folklore Weisfeiler–Leman test. Samples of different sizes are
-    multiplied at the size of the largest.
+    multiplied at the size of the largest. Weights start as He et al. 2015 say: with torch's own, which shrink, a block
+    differs by 1e-16 on graphs that it can tell apart.
 
     Args:
         in_type: the channels of x.
@@ -55,6 +56,9 @@ class PPGNBlock(Layer):
         self.scale = scale
         self.left, self.right = (nn.Sequential(*mlp([into, *[hidden] * depth]), nn.ReLU()) for _ in range(2))
         self.mix = nn.Linear(into + hidden, out)
+        for part in self.modules():
+            if isinstance(part, nn.Linear):
+                nn.init.kaiming_normal_(part.weight)
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
         pairs = pairs_of(x, domain, self)
