@@ -1,5 +1,6 @@
 """Where the real data are, and random graphs."""
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -37,3 +38,13 @@ def draw():
         return Graph.from_edges(ends[0], ends[1], nodes, **values)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def small_data():
+    """Return the module that writes small files in the formats of the data sets."""
+    path = Path(__file__).parent / "datasets" / "write.py"
+    spec = importlib.util.spec_from_file_location("gdl_graphs_small_data", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
