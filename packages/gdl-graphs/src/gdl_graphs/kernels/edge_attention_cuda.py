@@ -1,0 +1,639 @@
+"""The Triton backend of attention over edges: online softmax over the rows of an incidence, no atomics.
+
+One program owns a row, or a piece of a row longer than `LONG`, and a few heads; the pieces of a row are merged in
+order. Edges come in chunks, whose senders are gathered as tiles ``[edge, head, channel]``. Exponentials are taken to
+the base 2, and addresses in 64 bits.
+
+The backward pass gathers receivers once, at their senders, where the gradients of senders are summed and that of each
+edge's score is written; what receivers get is then a sum over the edges of scores, or a product with them.
+"""
+
+# pyright: reportArgumentType=false, reportOperatorIssue=false
+# Launching with plain numbers for `tl.constexpr` parameters is how Triton is used.
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from gdl_core.incidence import cuda
+from gdl_core.incidence.cuda import add_pieces, num_pieces, row_piece
+from gdl_core.incidence.precision import accumulate_in
+from gdl_core.kernels.philox import threshold
+from torch import Tensor
+
+LOG2E = tl.constexpr(1.4426950408889634)
+
+
+@triton.jit
+def _numbers(x, row, h, live, heads, DTYPE: tl.constexpr):
+    """x[row, h]"""
+    mask = live[:, None] & (h < heads)[None, :]
+    return tl.load(x + row[:, None].to(tl.int64) * heads + h[None, :], mask=mask, other=0).to(DTYPE)
+
+
+@triton.jit
+def _vectors(x, row, h, c, live, heads, channels, DTYPE: tl.constexpr):
+    """x[row, h, c]"""
+    place = (row[:, None, None].to(tl.int64) * heads + h[None, :, None]) * channels + c[None, None, :]
+    mask = live[:, None, None] & (h < heads)[None, :, None] & (c < channels)[None, None, :]
+    return tl.load(x + place, mask=mask, other=0).to(DTYPE)
+
+
+@triton.jit
+def _end(x, row, h, d, live, heads, depth, KIND: tl.constexpr, DTYPE: tl.constexpr):
+    """What one end of an edge brings to the score: a number per head for GAT, else a vector."""
+    if KIND == "gat":
+        return _numbers(x, row, h, live, heads, DTYPE)
+    else:
+        return _vectors(x, row, h, d, live, heads, depth, DTYPE)
+
+
+@triton.jit
+def _leaky(z, slope):
+    return tl.where(z > 0, z, z * slope)
+
+
+@triton.jit
+def _score(left, right, bias, attention, KIND: tl.constexpr, FACTOR: tl.constexpr):
+    """The scores ``[e, h]``, and what the leaky ReLU was taken of."""
+    if KIND == "dot":
+        s = tl.sum(left * right, axis=2) * FACTOR + bias
+        return s, s
+    elif KIND == "gat":
+        z = left + right + bias
+        return _leaky(z, FACTOR), z
+    else:
+        z = left + right
+        return tl.sum(_leaky(z, FACTOR) * attention, axis=2) + bias, z
+
+
+@triton.jit
+def _bias(bias, e, h, live, heads, HAS_BIAS: tl.constexpr, DTYPE: tl.constexpr):
+    if HAS_BIAS:
+        return _numbers(bias, e, h, live, heads, DTYPE)
+    else:
+        return tl.zeros([e.shape[0], h.shape[0]], dtype=DTYPE)
+
+
+@triton.jit
+def _drop(x, seed, e, h, heads, THRESHOLD: tl.constexpr, GROW: tl.constexpr):
+    """x[e, h], zero where the counter e heads + h says so, grown elsewhere (`gdl_core.kernels.philox`)."""
+    if THRESHOLD > 0:
+        counter = e[:, None].to(tl.int64) * heads + h[None, :]
+        low = counter.to(tl.uint32)
+        word, _b, _c, _d = tl.philox(tl.load(seed), low, (counter >> 32).to(tl.uint32), low * 0, low * 0)
+        x = tl.where((word >> 8) >= THRESHOLD, x * GROW, 0)
+    return x
+
+
+@triton.jit
+def _merge(top, total, acc, new_top, new_total, new_acc):
+    """Join two parts of a softmax: the largest scores, the sums of exponentials and of weighted values."""
+    best = tl.maximum(top, new_top)
+    safe = tl.where(best == float("-inf"), 0, best)
+    old, new = tl.exp2(top - safe), tl.exp2(new_top - safe)
+    return best, total * old + new_total * new, acc * old[:, None] + new_acc * new[:, None]
+
+
+@triton.jit
+def _store_result(row, h, c, out, lse, top, total, acc, heads, channels):
+    safe = tl.where(total == 0, 1, total)
+    place = row.to(tl.int64) * heads + h
+    tl.store(lse + place, tl.where(total == 0, float("-inf"), (top + tl.log2(safe)) / LOG2E), mask=h < heads)
+    mask = (h < heads)[:, None] & (c < channels)[None, :]
+    tl.store(out + place[:, None] * channels + c[None, :], acc / safe[:, None], mask=mask)
+
+
+@triton.jit
+def _row_attention(
+    ptr,
+    index,
+    left,
+    right,
+    value,
+    attention,
+    bias,
+    seed,
+    out,
+    lse,
+    piece_top,
+    piece_total,
+    piece_out,
+    rows,
+    edges,
+    heads,
+    depth,
+    channels,
+    KIND: tl.constexpr,
+    FACTOR: tl.constexpr,
+    HAS_BIAS: tl.constexpr,
+    THRESHOLD: tl.constexpr,
+    GROW: tl.constexpr,
+    DTYPE: tl.constexpr,
+    LONG: tl.constexpr,
+    CHUNK: tl.constexpr,
+    HEADS: tl.constexpr,
+    DEPTH: tl.constexpr,
+    CHANNELS: tl.constexpr,
+):
+    """Softmax and weighted sum over the short rows, and over the pieces of long rows, which `_merge_pieces` joins."""
+    h = tl.program_id(1) * HEADS + tl.arange(0, HEADS)
+    d, c = tl.arange(0, DEPTH), tl.arange(0, CHANNELS)
+    row, first, last, _length, mine = row_piece(ptr, rows, edges, LONG)
+    if mine:
+        i = tl.zeros([1], dtype=tl.int32) + row
+        own = _end(left, i, h, d, i >= 0, heads, depth, KIND, DTYPE)
+        vector = _vectors(attention, i * 0, h, c, i >= 0, heads, channels, DTYPE) if KIND == "gatv2" else own
+        top = tl.full([HEADS], float("-inf"), dtype=DTYPE)
+        total = tl.zeros([HEADS], dtype=DTYPE)
+        acc = tl.zeros([HEADS, CHANNELS], dtype=DTYPE)
+        for begin in range(first, last, CHUNK):
+            k = begin + tl.arange(0, CHUNK)
+            live = k < last
+            j = tl.load(index + k, mask=live, other=0)
+            other = _end(right, j, h, d, live, heads, depth, KIND, DTYPE)
+            s, _z = _score(own, other, _bias(bias, k, h, live, heads, HAS_BIAS, DTYPE), vector, KIND, FACTOR)
+            s = tl.where(live[:, None], s * LOG2E, float("-inf"))
+            v = other if KIND == "gatv2" else _vectors(value, j, h, c, live, heads, channels, DTYPE)
+            best = tl.max(s, axis=0)
+            p = tl.exp2(s - tl.where(best == float("-inf"), 0, best)[None, :])
+            w = _drop(p, seed, k, h, heads, THRESHOLD, GROW)
+            top, total, acc = _merge(top, total, acc, best, tl.sum(p, axis=0), tl.sum(w[:, :, None] * v, axis=0))
+        pid = tl.program_id(0)
+        if pid < rows:
+            _store_result(pid, h, c, out, lse, top, total, acc, heads, channels)
+        else:
+            place = (pid - rows).to(tl.int64) * heads + h
+            mask = (h < heads)[:, None] & (c < channels)[None, :]
+            tl.store(piece_top + place, top, mask=h < heads)
+            tl.store(piece_total + place, total, mask=h < heads)
+            tl.store(piece_out + place[:, None] * channels + c[None, :], acc, mask=mask)
+
+
+@triton.jit
+def _merge_pieces(
+    ptr,
+    out,
+    lse,
+    piece_top,
+    piece_total,
+    piece_out,
+    heads,
+    channels,
+    DTYPE: tl.constexpr,
+    LONG: tl.constexpr,
+    HEADS: tl.constexpr,
+    CHANNELS: tl.constexpr,
+):
+    """Join the pieces of each long row, in order."""
+    row = tl.program_id(0)
+    h = tl.program_id(1) * HEADS + tl.arange(0, HEADS)
+    c = tl.arange(0, CHANNELS)
+    start = tl.load(ptr + row)
+    stop = tl.load(ptr + row + 1)
+    if stop - start > LONG:
+        top = tl.full([HEADS], float("-inf"), dtype=DTYPE)
+        total = tl.zeros([HEADS], dtype=DTYPE)
+        acc = tl.zeros([HEADS, CHANNELS], dtype=DTYPE)
+        for window in range(start // LONG, (stop - 1) // LONG + 1):
+            piece = 2 * window + (start > window * LONG).to(tl.int32)  # as in `row_piece`
+            place = piece.to(tl.int64) * heads + h
+            mask = (h < heads)[:, None] & (c < channels)[None, :]
+            new_top = tl.load(piece_top + place, mask=h < heads, other=float("-inf"))
+            new_total = tl.load(piece_total + place, mask=h < heads, other=0)
+            new = tl.load(piece_out + place[:, None] * channels + c[None, :], mask=mask, other=0)
+            top, total, acc = _merge(top, total, acc, new_top, new_total, new)
+        _store_result(row, h, c, out, lse, top, total, acc, heads, channels)
+
+
+@triton.jit
+def _store_sum(x, pieces, row, rows, h, c, heads, channels, acc):
+    """acc[h, c] to the row, or to the piece."""
+    mask = (h < heads)[:, None] & (c < channels)[None, :]
+    if row < rows:
+        tl.store(x + (row.to(tl.int64) * heads + h)[:, None] * channels + c[None, :], acc, mask=mask)
+    else:
+        place = ((row - rows).to(tl.int64) * heads + h)[:, None] * channels + c[None, :]
+        tl.store(pieces + place, acc, mask=mask)
+
+
+@triton.jit
+def _sender_backward(
+    ptr,
+    index,
+    slot,
+    left,
+    right,
+    value,
+    attention,
+    bias,
+    seed,
+    lse,
+    delta,
+    g,
+    dscore,
+    dright,
+    dvalue,
+    piece_right,
+    piece_value,
+    rows,
+    edges,
+    heads,
+    depth,
+    channels,
+    KIND: tl.constexpr,
+    FACTOR: tl.constexpr,
+    HAS_BIAS: tl.constexpr,
+    THRESHOLD: tl.constexpr,
+    GROW: tl.constexpr,
+    DTYPE: tl.constexpr,
+    LONG: tl.constexpr,
+    CHUNK: tl.constexpr,
+    HEADS: tl.constexpr,
+    DEPTH: tl.constexpr,
+    CHANNELS: tl.constexpr,
+):
+    """The gradients of what senders bring, and of the score of each of their edges (for GAT, within the leaky ReLU)."""
+    h = tl.program_id(1) * HEADS + tl.arange(0, HEADS)
+    d, c = tl.arange(0, DEPTH), tl.arange(0, CHANNELS)
+    row, first, last, _length, mine = row_piece(ptr, rows, edges, LONG)
+    if mine:
+        j = tl.zeros([1], dtype=tl.int32) + row
+        own = _end(right, j, h, d, j >= 0, heads, depth, KIND, DTYPE)
+        vector = _vectors(attention, j * 0, h, c, j >= 0, heads, channels, DTYPE) if KIND == "gatv2" else own
+        v = own if KIND == "gatv2" else _vectors(value, j, h, c, j >= 0, heads, channels, DTYPE)
+        acc = tl.zeros([HEADS, CHANNELS], dtype=DTYPE)
+        acc_right = tl.zeros([HEADS, DEPTH], dtype=DTYPE)
+        for begin in range(first, last, CHUNK):
+            k = begin + tl.arange(0, CHUNK)
+            live = k < last
+            i = tl.load(index + k, mask=live, other=0)
+            e = tl.load(slot + k, mask=live, other=0)
+            other = _end(left, i, h, d, live, heads, depth, KIND, DTYPE)
+            s, z = _score(other, own, _bias(bias, e, h, live, heads, HAS_BIAS, DTYPE), vector, KIND, FACTOR)
+            whole = _numbers(lse, i, h, live, heads, DTYPE)
+            whole = tl.where(whole == float("-inf"), 0, whole)
+            p = tl.where(live[:, None], tl.exp2((s - whole) * LOG2E), 0)
+            gi = _vectors(g, i, h, c, live, heads, channels, DTYPE)
+            dp = _drop(tl.sum(gi * v, axis=2), seed, e, h, heads, THRESHOLD, GROW)
+            ds = p * (dp - _numbers(delta, i, h, live, heads, DTYPE))
+            w = _drop(p, seed, e, h, heads, THRESHOLD, GROW)
+            acc += tl.sum(w[:, :, None] * gi, axis=0)
+            if KIND == "dot":
+                acc_right += tl.sum((ds * FACTOR)[:, :, None] * other, axis=0)
+            elif KIND == "gat":
+                ds = tl.where(z > 0, ds, ds * FACTOR)
+                acc_right += tl.sum(ds, axis=0)[:, None]
+            else:
+                acc_right += tl.sum(tl.where(z > 0, ds[:, :, None], (ds * FACTOR)[:, :, None]), axis=0)
+            mask = live[:, None] & (h < heads)[None, :]
+            tl.store(dscore + e[:, None].to(tl.int64) * heads + h[None, :], ds, mask=mask)
+        pid = tl.program_id(0)
+        if KIND == "gatv2":
+            acc += acc_right * tl.sum(vector, axis=0)  # the sum takes away an axis of length one
+        else:
+            _store_sum(dright, piece_right, pid, rows, h, d, heads, depth, acc_right)
+        _store_sum(dvalue, piece_value, pid, rows, h, c, heads, channels, acc)
+
+
+@triton.jit
+def _receiver_backward(
+    ptr,
+    index,
+    left,
+    right,
+    attention,
+    dscore,
+    dleft,
+    piece_left,
+    dattention,
+    rows,
+    edges,
+    heads,
+    channels,
+    SLOPE: tl.constexpr,
+    DTYPE: tl.constexpr,
+    LONG: tl.constexpr,
+    CHUNK: tl.constexpr,
+    HEADS: tl.constexpr,
+    CHANNELS: tl.constexpr,
+):
+    """GATv2's gradients of what receivers bring, and each row's part of that of the attention vector."""
+    h = tl.program_id(1) * HEADS + tl.arange(0, HEADS)
+    c = tl.arange(0, CHANNELS)
+    row, first, last, _length, mine = row_piece(ptr, rows, edges, LONG)
+    if mine:
+        i = tl.zeros([1], dtype=tl.int32) + row
+        own = _vectors(left, i, h, c, i >= 0, heads, channels, DTYPE)
+        vector = _vectors(attention, i * 0, h, c, i >= 0, heads, channels, DTYPE)
+        acc = tl.zeros([HEADS, CHANNELS], dtype=DTYPE)
+        part = tl.zeros([HEADS, CHANNELS], dtype=DTYPE)
+        for begin in range(first, last, CHUNK):
+            k = begin + tl.arange(0, CHUNK)
+            live = k < last
+            j = tl.load(index + k, mask=live, other=0)
+            z = own + _vectors(right, j, h, c, live, heads, channels, DTYPE)
+            ds = _numbers(dscore, k, h, live, heads, DTYPE)[:, :, None]
+            acc += tl.sum(tl.where(z > 0, ds, ds * SLOPE), axis=0)
+            part += tl.sum(ds * _leaky(z, SLOPE), axis=0)
+        pid = tl.program_id(0)
+        _store_sum(dleft, piece_left, pid, rows, h, c, heads, channels, acc * tl.sum(vector, axis=0))
+        place = (pid.to(tl.int64) * heads + h)[:, None] * channels + c[None, :]
+        tl.store(dattention + place, part, mask=(h < heads)[:, None] & (c < channels)[None, :])
+
+
+def _tiles(heads: int, depth: int, channels: int, elements: int) -> dict[str, int]:
+    """Powers of two: a few heads whose channels fill the 128 bytes of a read, and as many edges as registers hold."""
+    depth, channels = (triton.next_power_of_2(max(size, 1)) for size in (depth, channels))
+    widest = max(depth, channels)
+    heads = min(triton.next_power_of_2(heads), max(1, 64 // widest))
+    chunk = min(32, max(1, elements // (heads * widest)))
+    return {"HEADS": heads, "DEPTH": depth, "CHANNELS": channels, "CHUNK": chunk}
+
+
+def _constants(kind: str, factor: float, seed: Tensor | None, dropout: float, dtype: torch.dtype) -> dict[str, Any]:
+    return {
+        "KIND": kind,
+        "FACTOR": factor,
+        "THRESHOLD": 0 if seed is None else threshold(dropout),
+        "GROW": 1 / (1 - dropout),
+        "DTYPE": cuda.TL[dtype],
+        "LONG": cuda.LONG,
+    }
+
+
+def _forward(
+    structure: tuple[Tensor, ...],
+    kind: str,
+    left: Tensor,
+    right: Tensor,
+    value: Tensor,
+    attention: Tensor | None,
+    bias: Tensor | None,
+    seed: Tensor | None,
+    factor: float,
+    dropout: float,
+) -> tuple[Tensor, Tensor]:
+    ptr, sender = structure[:2]
+    dtype = accumulate_in(left, right, value, attention, bias)
+    rows, edges, (_, heads, channels) = ptr.shape[0] - 1, sender.shape[0], value.shape
+    depth = left.shape[2] if left.dim() == 3 else 1
+    out = value.new_empty(rows, heads, channels)
+    lse = torch.empty(rows, heads, dtype=dtype, device=value.device)
+    if not rows or not heads:
+        return out, lse
+    count, tiles = num_pieces(edges), _tiles(heads, depth, channels, 4096)
+    pieces = [lse.new_empty(max(count, 1), heads, *size) for size in ((), (), (channels,))]
+    constants = _constants(kind, factor, seed, dropout, dtype)
+    grid = triton.cdiv(heads, tiles["HEADS"])
+    tensors = [lse if x is None else x.contiguous() for x in (left, right, value, attention, bias, seed)]
+    _row_attention[rows + count, grid](
+        ptr,
+        sender,
+        *tensors,
+        out,
+        lse,
+        *pieces,
+        rows,
+        edges,
+        heads,
+        depth,
+        channels,
+        HAS_BIAS=bias is not None,
+        **constants,
+        **tiles,
+    )
+    if count:
+        _merge_pieces[rows, grid](
+            ptr,
+            out,
+            lse,
+            *pieces,
+            heads,
+            channels,
+            DTYPE=cuda.TL[dtype],
+            LONG=cuda.LONG,
+            HEADS=tiles["HEADS"],
+            CHANNELS=tiles["CHANNELS"],
+        )
+    return out, lse
+
+
+def _backward(
+    structure: tuple[Tensor, ...],
+    kind: str,
+    left: Tensor,
+    right: Tensor,
+    value: Tensor,
+    attention: Tensor | None,
+    bias: Tensor | None,
+    seed: Tensor | None,
+    lse: Tensor,
+    delta: Tensor,
+    g: Tensor,
+    factor: float,
+    dropout: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of `right`, `value` and the scores; `right` and `value` are one for GATv2."""
+    _, sender, _, ptr, index, slot = structure
+    rows, edges, (_, heads, channels) = ptr.shape[0] - 1, sender.shape[0], value.shape
+    depth = left.shape[2] if left.dim() == 3 else 1
+    dscore = lse.new_empty(edges, heads)
+    dvalue = value.new_empty(value.shape)
+    dright = dvalue if kind == "gatv2" else right.new_empty(right.shape)
+    if not rows or not heads:
+        return dright, dvalue, dscore
+    count, tiles = num_pieces(edges), _tiles(heads, depth, channels, 2048)
+    pieces = [lse.new_empty(max(count, 1), heads, size) for size in (depth, channels)]
+    constants = _constants(kind, factor, seed, dropout, lse.dtype)
+    tensors = (left, right, value, attention, bias, seed, lse, delta.to(lse.dtype), g)
+    _sender_backward[rows + count, triton.cdiv(heads, tiles["HEADS"])](
+        ptr,
+        index,
+        slot,
+        *(lse if x is None else x.contiguous() for x in tensors),
+        dscore,
+        dright,
+        dvalue,
+        *pieces,
+        rows,
+        edges,
+        heads,
+        depth,
+        channels,
+        HAS_BIAS=bias is not None,
+        **constants,
+        **tiles,
+    )
+    if kind != "gatv2":
+        _add(ptr, pieces[0], dright, count, heads, depth)
+    _add(ptr, pieces[1], dvalue, count, heads, channels)
+    return dright, dvalue, dscore
+
+
+def _add(ptr: Tensor, pieces: Tensor, out: Tensor, count: int, heads: int, channels: int) -> None:
+    if count and channels:
+        tile = cuda.tile_of(channels)
+        constants = {"MEAN": False, "DTYPE": cuda.TL[pieces.dtype], "LONG": cuda.LONG, "TILE": tile}
+        add_pieces[ptr.shape[0] - 1, heads, triton.cdiv(channels, tile)](ptr, pieces, out, heads, channels, **constants)
+
+
+def _of_bias(dscore: Tensor, bias: Tensor | None) -> Tensor:
+    return dscore.new_empty(0) if bias is None else dscore.to(bias.dtype)
+
+
+def edge_attention(
+    ptr: Tensor,
+    sender: Tensor,
+    receiver: Tensor,
+    ptr_t: Tensor,
+    receiver_t: Tensor,
+    perm: Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor | None,
+    seed: Tensor | None,
+    scale: float,
+    dropout: float,
+) -> tuple[Tensor, Tensor]:
+    structure = (ptr, sender, receiver, ptr_t, receiver_t, perm)
+    return _forward(structure, "dot", query, key, value, None, bias, seed, scale, dropout)
+
+
+def edge_attention_backward(
+    ptr: Tensor,
+    sender: Tensor,
+    receiver: Tensor,
+    ptr_t: Tensor,
+    receiver_t: Tensor,
+    perm: Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor | None,
+    seed: Tensor | None,
+    lse: Tensor,
+    delta: Tensor,
+    g: Tensor,
+    scale: float,
+    dropout: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    structure = (ptr, sender, receiver, ptr_t, receiver_t, perm)
+    dkey, dvalue, ds = _backward(structure, "dot", query, key, value, None, bias, seed, lse, delta, g, scale, dropout)
+    dquery = cuda.aggregate(*structure, key, ds * scale, False).to(query.dtype)
+    return dquery, dkey, dvalue, _of_bias(ds, bias)
+
+
+def gat_attention(
+    ptr: Tensor,
+    sender: Tensor,
+    receiver: Tensor,
+    ptr_t: Tensor,
+    receiver_t: Tensor,
+    perm: Tensor,
+    receiver_score: Tensor,
+    sender_score: Tensor,
+    value: Tensor,
+    bias: Tensor | None,
+    seed: Tensor | None,
+    negative_slope: float,
+    dropout: float,
+) -> tuple[Tensor, Tensor]:
+    structure = (ptr, sender, receiver, ptr_t, receiver_t, perm)
+    inputs = (receiver_score, sender_score, value, None, bias, seed)
+    return _forward(structure, "gat", *inputs, negative_slope, dropout)
+
+
+def gat_attention_backward(
+    ptr: Tensor,
+    sender: Tensor,
+    receiver: Tensor,
+    ptr_t: Tensor,
+    receiver_t: Tensor,
+    perm: Tensor,
+    receiver_score: Tensor,
+    sender_score: Tensor,
+    value: Tensor,
+    bias: Tensor | None,
+    seed: Tensor | None,
+    lse: Tensor,
+    delta: Tensor,
+    g: Tensor,
+    negative_slope: float,
+    dropout: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    structure = (ptr, sender, receiver, ptr_t, receiver_t, perm)
+    inputs = (receiver_score, sender_score, value, None, bias, seed, lse, delta, g)
+    dsender, dvalue, dz = _backward(structure, "gat", *inputs, negative_slope, dropout)
+    dreceiver = cuda.segment_sum(ptr, None, None, dz, False).to(receiver_score.dtype)
+    return dreceiver, dsender, dvalue, _of_bias(dz, bias)
+
+
+def gatv2_attention(
+    ptr: Tensor,
+    sender: Tensor,
+    receiver: Tensor,
+    ptr_t: Tensor,
+    receiver_t: Tensor,
+    perm: Tensor,
+    x_receiver: Tensor,
+    x_sender: Tensor,
+    attention: Tensor,
+    bias: Tensor | None,
+    seed: Tensor | None,
+    negative_slope: float,
+    dropout: float,
+) -> tuple[Tensor, Tensor]:
+    structure = (ptr, sender, receiver, ptr_t, receiver_t, perm)
+    inputs = (x_receiver, x_sender, x_sender, attention, bias, seed)
+    return _forward(structure, "gatv2", *inputs, negative_slope, dropout)
+
+
+def gatv2_attention_backward(
+    ptr: Tensor,
+    sender: Tensor,
+    receiver: Tensor,
+    ptr_t: Tensor,
+    receiver_t: Tensor,
+    perm: Tensor,
+    x_receiver: Tensor,
+    x_sender: Tensor,
+    attention: Tensor,
+    bias: Tensor | None,
+    seed: Tensor | None,
+    lse: Tensor,
+    delta: Tensor,
+    g: Tensor,
+    negative_slope: float,
+    dropout: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    structure = (ptr, sender, receiver, ptr_t, receiver_t, perm)
+    inputs = (x_receiver, x_sender, x_sender, attention, bias, seed, lse, delta, g)
+    _, dsender, ds = _backward(structure, "gatv2", *inputs, negative_slope, dropout)
+    rows, edges, (_, heads, channels) = ptr.shape[0] - 1, sender.shape[0], x_sender.shape
+    dreceiver = x_receiver.new_empty(x_receiver.shape)
+    count, tiles = num_pieces(edges), _tiles(heads, channels, channels, 4096)
+    parts = lse.new_zeros(rows + count, heads, channels)  # of the gradient of the attention vector
+    if parts.numel():
+        pieces = lse.new_empty(max(count, 1), heads, channels)
+        del tiles["DEPTH"]
+        _receiver_backward[rows + count, triton.cdiv(heads, tiles["HEADS"])](
+            ptr,
+            sender,
+            *(x.contiguous() for x in (x_receiver, x_sender, attention)),
+            ds,
+            dreceiver,
+            pieces,
+            parts,
+            rows,
+            edges,
+            heads,
+            channels,
+            SLOPE=negative_slope,
+            DTYPE=cuda.TL[lse.dtype],
+            LONG=cuda.LONG,
+            **tiles,
+        )
+        _add(ptr, pieces, dreceiver, count, heads, channels)
+    return dreceiver, dsender, parts.sum(0).to(attention.dtype), _of_bias(ds, bias)
