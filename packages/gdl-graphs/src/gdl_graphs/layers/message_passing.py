@@ -156,9 +156,13 @@ class Convolutional(Attentional):
             # In half precision the sum at a hub overflows before c makes it small, so c goes in edge by edge.
             return Attentional.propagate(self, x, graph)
         c, y = self.coefficients(graph, x.dtype), self.transform(x)
+        receiver = c.receiver
+        if self.aggregation == "mean":
+            share = graph.degree().clamp(min=1).to(x.dtype).reciprocal()
+            receiver = share if receiver is None else receiver * share
         y = y if c.sender is None else y * c.sender[:, None]
-        y = aggregate(graph.incidence, y, c.edge, self.aggregation == "mean")
-        return y if c.receiver is None else y * c.receiver[:, None]
+        y = aggregate(graph.incidence, y, c.edge)
+        return y if receiver is None else y * receiver[:, None]
 
     def attention(self, x: Tensor, graph: Graph) -> Tensor | None:
         return self.coefficients(graph, accumulate_in(x)).per_edge(graph)
