@@ -64,6 +64,7 @@ from .layers.gated_gcn import ResGatedGraphConv as ResGatedGraphConv
 from .layers.gcn import GCNConv as GCNConv
 from .layers.gin import GINConv as GINConv
 from .layers.gin import GINEConv as GINEConv
+from .layers.gps import GPSConv as GPSConv
 from .layers.message_passing import Attentional as Attentional
 from .layers.message_passing import Coefficients as Coefficients
 from .layers.message_passing import Convolutional as Convolutional
@@ -84,6 +85,7 @@ from .models.char_transformer import CharTransformer as CharTransformer
 from .models.gnn import GIN as GIN
 from .models.gnn import gcn as gcn
 from .models.gnn import gin as gin
+from .models.gps import GPS as GPS
 from .padding import edge_mask as edge_mask
 from .padding import graph_mask as graph_mask
 from .padding import node_mask as node_mask

@@ -48,6 +48,7 @@ COMPONENTS = (
     ("layer", "gcn-conv", "layers.gcn:GCNConv", "A linear map and the normalised adjacency matrix."),
     ("layer", "gin-conv", "layers.gin:GINConv", "An MLP of the sum of the neighbours."),
     ("layer", "gine-conv", "layers.gin:GINEConv", "The same with features of edges."),
+    ("layer", "gps-conv", "layers.gps:GPSConv", "Message passing beside attention over all nodes."),
     ("layer", "graph-norm", "layers.norm:GraphNorm", "Normalises channels per sample, less a share of the mean."),
     ("layer", "gumbel-graph", "latent.gumbel:GumbelGraph", "Samples neighbours; the gradient passes through."),
     ("layer", "ign-linear", "higher_order.ign:IGNLinear", "All 15 equivariant linear maps from pairs to pairs."),
@@ -92,6 +93,7 @@ COMPONENTS = (
     ),
     ("model", "gcn", "models.gnn:gcn", "Graph convolutional network for nodes or graphs."),
     ("model", "gin", "models.gnn:gin", "Graph isomorphism network for nodes or graphs."),
+    ("model", "gps", "models.gps:GPS", "Message passing beside attention, for whole graphs."),
     ("model", "ign", "higher_order.ppgn:IGN", "Equivariant linear maps of pairs with ReLUs between."),
     ("model", "ppgn", "higher_order.ppgn:PPGN", "Products of matrices of pairs: as strong as 2-FWL."),
     ("readout", "attention-pool", "readout:AttentionPool", "A weighted sum over the points, weights by attention."),
@@ -107,6 +109,7 @@ RECIPES: tuple[tuple[str, str], ...] = (
     ("karate", "GCN on the karate club, built in; a few seconds."),
     ("shakespeare", "A causal Transformer on the characters of Tiny Shakespeare."),
     ("tu", "GIN on graphs of a TU data set, one fold of ten."),
+    ("zinc", "GPS on molecules of ZINC."),
 )
 
 # (name, target inside gdl_graphs.commands, summary)

@@ -10,6 +10,7 @@ FAMILIES = (
     "convolution",
     "domains",
     "encodings",
+    "gps",
     "higher_order",
     "latent",
     "norm",
