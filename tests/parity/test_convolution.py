@@ -307,3 +307,27 @@ def test_pna(graph: str, kind: str) -> None:
         lambda layer: layer(inputs.x, inputs.ours(featured=True)),
         lambda layer: layer(inputs.x, inputs.edge_index, features),
     )
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_hub_of_degree_1e5_is_right_in_half_precision(dtype: torch.dtype) -> None:
+    """PyG keeps degrees in the dtype of the features: 1e5 is infinite in float16 (torch 2.13 adds bfloat16 widely)."""
+    n = 100_000
+    leaves, hub = torch.arange(1, n + 1), torch.zeros(n, dtype=torch.int64)
+    edge_index = torch.stack([torch.cat([leaves, hub]), torch.cat([hub, leaves])])
+    graph = Graph.from_edge_index(edge_index, n + 1)
+    x = torch.full((n + 1, 1), 0.5)
+    for ours, theirs, on in (
+        (GCNConv(1, 1), pyg.GCNConv(1, 1), graph.with_self_loops()),
+        (SAGEConv(1, 1, "mean"), pyg.SAGEConv(1, 1, "mean"), graph),
+    ):
+        for parameter in theirs.parameters():
+            parameter.fill_(1.0)
+        ours.load_state_dict(theirs.state_dict())
+        exact = float(ours.double()(x.double(), on)[0])
+        mine = float(ours.to(dtype)(x.to(dtype), on)[0])
+        assert abs(mine / exact - 1) <= torch.finfo(dtype).eps
+        if dtype == torch.float16:
+            peer = float(theirs.to(dtype)(x.to(dtype), edge_index)[0])
+            assert abs(peer / exact - 1) > 0.2, (type(ours).__name__, peer, exact)
