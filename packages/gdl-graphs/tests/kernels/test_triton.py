@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("triton", reason="triton is not installed (it comes with CUDA builds of torch)")
 
-SCRIPTS = ("triton_multi_aggregate", "triton_edge_attention")
+SCRIPTS = ("triton_multi_aggregate", "triton_edge_attention", "triton_set_attention")
 
 
 def run(script: str, case: str, tmp_path: Path, **environment: str) -> None:

@@ -8,7 +8,7 @@ The backward pass gathers receivers once, at their senders, where the gradients 
 edge's score is written; what receivers get is then a sum over the edges of scores, or a product with them.
 """
 
-# pyright: reportArgumentType=false, reportOperatorIssue=false
+# pyright: reportArgumentType=false, reportOperatorIssue=false, reportCallIssue=false
 # Launching with plain numbers for `tl.constexpr` parameters is how Triton is used.
 from typing import Any
 
