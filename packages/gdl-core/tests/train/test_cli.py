@@ -26,7 +26,13 @@ def test_training_says_where_everything_is_and_what_to_type_next(capsys):
     assert main(["train", "waves.yaml", *QUICK, "--output", "kept"]) == 0
     said = capsys.readouterr()
     best = latest("kept") / "best.ckpt"
-    for words in ("test/accuracy", str(latest("kept") / "metrics.json"), f"gdl test {best}", f"gdl audit {best}"):
+    for words in (
+        "test/accuracy",
+        str(latest("kept") / "metrics.json"),
+        f"gdl test {best}",
+        f"gdl audit {best}",
+        f"gdl predict {best}",
+    ):
         assert words in said.out
     assert said.err == ""
 

@@ -118,6 +118,13 @@ def test_a_sequence_is_learnt_letter_by_letter_and_the_best_epoch_is_chosen_by_t
     assert "valid/loss" in run.metrics and "valid/accuracy" not in run.metrics
 
 
+def test_predict_is_not_offered_where_the_data_cannot_read_files(capsys):
+    options = ["--data", "paths.Letters", "--model", "paths.Bigram", "--trainer.max_epochs", "1"]
+    assert main(["train", "paths.yaml", *options]) == 0
+    said = capsys.readouterr().out
+    assert "gdl test" in said and "gdl predict" not in said
+
+
 def test_drifts_are_learnt_as_numbers(capsys):
     options = ["--data.numbers", "--model.outputs", "1", "--task.kind", "regression", "--task.loss", "mae"]
     run = train("paths.yaml", [*options, "--trainer.max_epochs", "20"], "r")

@@ -9,6 +9,7 @@ import yaml
 from gdl_core.errors import CheckpointError
 from gdl_core.train.names import ConfigError, find_callable
 from gdl_core.train.recipe import Recipe, normalise, read_recipe
+from gdl_core.train.source import Source
 from gdl_core.verify.measure import align
 
 TRAIN_HELP = """gdl train RECIPE [--section.option VALUE ...] [--output FOLDER]
@@ -62,7 +63,9 @@ def train(argv: list[str]) -> int:
     _say("\n" + align([("measured", "value"), *figures, ("seconds", str(run.metrics["seconds"]))]))
     _say(f"\ncheckpoint  {run.checkpoint}\nfigures     {run.folder / 'metrics.json'}")
     _say(f"next        gdl test {run.checkpoint}\n            gdl audit {run.checkpoint}")
-    _say(f"            gdl predict {run.checkpoint} FILE")
+    data = find_callable(recipe.override(argv).config["data"]["class_path"], "data")
+    if getattr(data, "read", None) is not Source.read:
+        _say(f"            gdl predict {run.checkpoint} FILE")
     return 0
 
 

@@ -26,7 +26,8 @@ class Task(lightning.LightningModule):
     Targets `[...]` are class numbers for outputs `[..., k]`, or numbers of the shape of the outputs. A row of either is
     something to predict: a sample, a node, a letter. Class numbers `IGNORED` count nowhere.
     Losses and metrics are kept as sums and counts, so an epoch's figure is the mean over rows however they were
-    batched or shared among processes.
+    batched or shared among processes. (The gradient of a step is the mean of the processes' means: with ignored targets
+    or samples of several sizes, not quite the mean over rows.)
 
     Args:
         model: any module; called as `model(inputs)`, or `model(*inputs)` where a sample's input is a tuple.
