@@ -1,0 +1,103 @@
+"""`NeighbourLoader`: sampled batches of all seeds, by any number of workers, shared among processes."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from gdl_core.train.sampling import GlobalBatches
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from gdl_graphs.sampling.batch import SampledBatch, sample
+from gdl_graphs.sampling.store import GraphStore
+
+
+class NeighbourLoader:
+    """Goes through the seeds in batches and draws neighbours around each (`sample`).
+
+    Batches, and what is drawn, depend on (seed, epoch) only. Of each batch, process `rank` of `world` gets an equal
+    share; the mean of the processes' mean gradients is the gradient of the batch, exactly so if all fan-outs are equal.
+
+    Args:
+        store: the graph.
+        seeds: ``int64[s]`` nodes, or ``bool[n]``, a mask of them.
+        fanouts: per layer of the network; see `sample`.
+        batch_size: seeds per batch over all processes.
+        train: shuffle, and leave out the incomplete last batch; otherwise all seeds, once, in order.
+        seed: of the shuffling and the drawing.
+        rank, world: which process of how many.
+        workers: processes that draw; 0 draws in this one.
+        pad_to: numbers of nodes and edges to pad every batch to.
+        pin_memory: for copies to a GPU.
+
+    Raises:
+        ValueError: if there is no seed, or batches cannot be shared.
+    """
+
+    def __init__(
+        self,
+        store: GraphStore,
+        seeds: Tensor,
+        fanouts: Sequence[int],
+        batch_size: int,
+        *,
+        train: bool = True,
+        seed: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        workers: int = 0,
+        pad_to: tuple[int, int] | None = None,
+        pin_memory: bool = False,
+    ):
+        seeds = seeds.nonzero()[:, 0] if seeds.dtype == torch.bool else seeds
+        if len(seeds) == 0:
+            raise ValueError("NeighbourLoader needs at least one seed, got none.")
+        self.batches = GlobalBatches(len(seeds), batch_size, train, seed, rank, world)
+        self._loader = DataLoader(
+            _Draws(store, seeds.long(), tuple(fanouts), seed, pad_to),
+            batch_sampler=_WithEpoch(self.batches),  # type: ignore[arg-type]
+            collate_fn=_only,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=pin_memory,
+            generator=torch.Generator().manual_seed(seed),  # starting an epoch must not draw from the global one
+        )
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch's order and draws."""
+        self.batches.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[SampledBatch]:
+        return iter(self._loader)
+
+
+class _WithEpoch:
+    """Batches that tell workers, which live through epochs, which one it is."""
+
+    def __init__(self, batches: GlobalBatches):
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list[tuple[int, list[int]]]]:
+        for indices in self.batches:
+            yield [(self.batches.epoch, indices)]
+
+
+class _Draws(Dataset):
+    def __init__(
+        self, store: GraphStore, seeds: Tensor, fanouts: tuple[int, ...], seed: int, pad_to: tuple[int, int] | None
+    ):
+        self.store, self.seeds, self.fanouts, self.seed, self.pad_to = store, seeds, fanouts, seed, pad_to
+
+    def __getitem__(self, item: tuple[int, list[int]]) -> SampledBatch:
+        epoch, indices = item
+        seeds = self.seeds[torch.tensor(indices, dtype=torch.int64)]
+        return sample(self.store, seeds, self.fanouts, seed=self.seed, epoch=epoch, pad_to=self.pad_to)
+
+
+def _only(batches: list[SampledBatch]) -> SampledBatch:
+    return batches[0]
