@@ -3,7 +3,7 @@
 import pytest
 import torch
 from gdl_graphs.cases.inputs import random_graph
-from gdl_graphs.coarsen.contract import contract
+from gdl_graphs.coarsen.contract import contract, induced
 from gdl_graphs.graph import Graph
 
 LABELS = torch.tensor([3, 3, 0, 5, -1, 0, 5])
@@ -64,6 +64,20 @@ def test_a_hierarchy_is_made_by_contracting_again():
     assert twice.num_nodes == 2
     assert twice.num_edges == 0
     assert twice.parent is once
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_induced_graph_is_the_subgraph_and_an_incidence_like_one_made_of_edges(seed):
+    graph = Graph.collate([random_graph(7, 30 + seed, True, 2, 3, True), random_graph(5, 9, True, 2, 3)])
+    kept = torch.rand(12, generator=torch.Generator().manual_seed(seed)) < 0.6
+    got, expected = induced(graph, kept), graph.subgraph(kept)
+    for name in ("ptr", "owner", "edge_weight", "edge_features", "positions"):
+        assert torch.equal(getattr(got, name), getattr(expected, name)), name
+    for name in ("ptr", "sender", "receiver", "ptr_t", "receiver_t", "perm", "edge_id"):
+        assert torch.equal(getattr(got.incidence, name), getattr(expected.incidence, name)), name
+        assert getattr(got.incidence, name).dtype == torch.int32
+    assert got.cluster[kept].tolist() == list(range(int(kept.sum())))
+    assert (got.cluster[~kept] == -1).all()
 
 
 def test_bad_input_is_refused_in_a_sentence():

@@ -1,9 +1,10 @@
 """Connect: the edges of a coarser graph."""
 
 import torch
-from gdl_core.incidence import Incidence, aggregate
+from gdl_core.incidence import Incidence, reduce
 from torch import Tensor
 
+from gdl_graphs.coarsen.order import runs
 from gdl_graphs.coarsen.select import number_clusters, pool
 from gdl_graphs.graph import Graph
 from gdl_graphs.points import offsets
@@ -32,23 +33,26 @@ def contract(graph: Graph, cluster: Tensor, *, self_loops: bool = False, feature
         kind = graph.edge_features.dtype
         raise TypeError(f"contract takes the {features} of edge features, which must be floating-point, got {kind}.")
     cluster, count = number_clusters(cluster, graph.owner)
-    sender, receiver = cluster[graph.edge_index()]
+    sender, receiver = (cluster.index_select(0, end) for end in (graph.incidence.sender, graph.incidence.receiver))
     kept = (sender >= 0) & (receiver >= 0)
     if not self_loops:
         kept &= sender != receiver
     edges = kept.nonzero()[:, 0]
-    joined, which = torch.unique(receiver[edges] * count + sender[edges], return_inverse=True)  # canonical order
-    merge = Incidence.from_edges(edges, which, graph.num_edges, len(joined))
+    sender, receiver = sender.index_select(0, edges), receiver.index_select(0, edges)
+    ordered = Incidence.from_edges(sender, receiver, count, count)
+    edges = edges.index_select(0, ordered.edge_id)  # now in runs of those that become one
+    first, ptr = runs(ordered)
     weight = graph.edge_weight
     if weight is None:
         kind = torch.get_default_dtype() if graph.positions is None else graph.positions.dtype
         weight = torch.ones(graph.num_edges, dtype=kind, device=graph.device)
     values = graph.edge_features
-    step = max(count, 1)
+    how = "mean" if features == "mean" else "sum"
+    sender, receiver = (end.index_select(0, first) for end in (ordered.sender, ordered.receiver))
     coarse = _clusters(graph, cluster, count).replace(
-        incidence=Incidence.from_edges(joined % step, torch.div(joined, step, rounding_mode="floor"), count, count),
-        edge_weight=aggregate(merge, weight),
-        edge_features=None if values is None else aggregate(merge, values, mean=features == "mean"),
+        incidence=Incidence.from_edges(sender, receiver, count, count),
+        edge_weight=reduce(ptr, weight.index_select(0, edges), "sum"),
+        edge_features=None if values is None else reduce(ptr, values.index_select(0, edges), how),
     )
     return coarse if graph.positions is None else coarse.replace(positions=pool(graph.positions, coarse))
 
@@ -62,3 +66,44 @@ def _clusters(graph: Graph, cluster: Tensor, count: int) -> Graph:
     none = torch.empty(2, 0, dtype=torch.int64, device=graph.device)
     incidence = Incidence.from_edge_index(none, count)
     return Graph(incidence, ptr.to(graph.device), owner.to(graph.device), parent=graph, cluster=cluster)
+
+
+def induced(graph: Graph, kept: Tensor) -> Graph:
+    """Return the graph on the nodes where the mask ``bool[n]`` holds, in their order, as a coarsening of `graph`.
+
+    Edges stay in order, both ways round, so nothing is sorted; their number is data, so this synchronises.
+    """
+    i, nodes = graph.incidence, kept.nonzero()[:, 0]
+    number = kept.cumsum(0, dtype=torch.int32) - 1
+    both = kept.index_select(0, i.sender) & kept.index_select(0, i.receiver)
+    both_t = both.index_select(0, i.perm)
+    edges, places = both.nonzero()[:, 0], both_t.nonzero()[:, 0]
+    perm = (both.cumsum(0, dtype=torch.int32) - 1).index_select(0, i.perm.index_select(0, places))
+    incidence = Incidence(
+        ptr=_fewer(i.ptr, both, nodes),
+        sender=number.index_select(0, i.sender.index_select(0, edges)),
+        receiver=number.index_select(0, i.receiver.index_select(0, edges)),
+        ptr_t=_fewer(i.ptr_t, both_t, nodes),
+        receiver_t=number.index_select(0, i.receiver_t.index_select(0, places)),
+        perm=perm,
+        edge_id=torch.arange(len(edges), dtype=torch.int32, device=graph.device),
+    )
+    before = torch.cat([number.new_zeros(1), number + 1])  # how many are kept among the first
+    values = (graph.edge_weight, graph.edge_features)
+    weight, features = (None if v is None else v.index_select(0, edges) for v in values)
+    return Graph(
+        incidence=incidence,
+        ptr=before.index_select(0, graph.ptr),
+        owner=graph.owner.index_select(0, nodes),
+        edge_weight=weight,
+        edge_features=features,
+        positions=None if graph.positions is None else graph.positions.index_select(0, nodes),
+        parent=graph,
+        cluster=torch.where(kept, number, -1).long(),
+    )
+
+
+def _fewer(ptr: Tensor, kept: Tensor, rows: Tensor) -> Tensor:
+    """The offsets of those `rows` that are left when only some of the edges are; the others lose all of theirs."""
+    before = torch.cat([ptr.new_zeros(1), kept.cumsum(0, dtype=torch.int32)])
+    return torch.cat([before.index_select(0, ptr.index_select(0, rows)), before[-1:]])

@@ -3,13 +3,13 @@
 import numpy as np
 import torch
 from gdl_core.geometry import Coarsening, Domain
-from gdl_core.incidence import aggregate, gather, reduce, segment_softmax
+from gdl_core.incidence import gather, reduce, segment_softmax
 from gdl_core.kernels.cpu import compile_kernel
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 
 from gdl_graphs.coarsen.contract import contract
-from gdl_graphs.coarsen.order import colours, mix, pairs, ranked
+from gdl_graphs.coarsen.order import colours, falling, mix, pairs
 from gdl_graphs.coarsen.select import number_clusters, pool
 from gdl_graphs.graph import Graph
 from gdl_graphs.layers.checks import graph_of
@@ -32,8 +32,12 @@ def best_matching(graph: Graph, a: Tensor, b: Tensor, score: Tensor) -> Tensor:
     agree as well, as on a graph with a symmetry that moves one to the other, that of the smaller node numbers. So the
     result follows a renumbering of the nodes as far as a matching can. Runs on the CPU.
     """
-    colour = mix(colours(graph))
-    order = ranked([-score, colour[a] + colour[b]])  # stable, and the pairs come sorted by their numbers
+
+    def colour() -> Tensor:
+        own = mix(colours(graph))
+        return own.index_select(0, a) + own.index_select(0, b)
+
+    order = falling(score, colour)
     mate = np.full(graph.num_nodes, -1)
     _match(a[order].cpu().numpy(), b[order].cpu().numpy(), mate)
     return torch.as_tensor(mate, device=graph.device)
@@ -56,9 +60,9 @@ def graclus(graph: Graph) -> Tensor:
     if weight is not None and bool((weight < 0).any()):
         edge = int((weight < 0).int().argmax())
         raise ValueError(f"graclus expects weights from 0, got {float(weight[edge])} at edge {edge}.")
-    a, b, relation, _ = pairs(graph)
+    a, b, edges, ptr = pairs(graph)
     wide = torch.ones(graph.num_edges, dtype=torch.float64, device=graph.device)
-    joined = aggregate(relation, wide if weight is None else weight.detach().double())
+    joined = reduce(ptr, (wide if weight is None else weight.detach().double()).index_select(0, edges), "sum")
     zero = joined.new_zeros(graph.num_nodes)
     degree = zero.index_add(0, a, joined) + zero.index_add(0, b, joined)
     score = joined * (1 / degree[a] + 1 / degree[b])
@@ -111,8 +115,8 @@ class EdgePool(Coarsening):
     def forward(self, x: Tensor, domain: Domain | None = None) -> tuple[Tensor, Domain]:
         graph = graph_of(x, domain, self)
         score = self.scores(x, graph)
-        a, b, relation, edges = pairs(graph)
-        best = reduce(relation.ptr, score.index_select(0, edges), "max")
+        a, b, edges, ptr = pairs(graph)
+        best = reduce(ptr, score.index_select(0, edges), "max")
         mate = best_matching(graph, a, b, best.detach())
         own = torch.arange(graph.num_nodes, device=graph.device)
         coarse = contract(graph, torch.where(mate >= 0, torch.minimum(mate, own), own), self_loops=self.self_loops)

@@ -1,5 +1,7 @@
 """Orders of nodes and edges that do not depend on how the nodes are numbered."""
 
+from collections.abc import Callable
+
 import torch
 from gdl_core.incidence import Incidence
 from torch import Tensor
@@ -37,25 +39,48 @@ def _shifted(key: Tensor, bits: int) -> Tensor:
     return (key >> bits) & ((1 << (64 - bits)) - 1)
 
 
-def ranked(keys: list[Tensor]) -> Tensor:
-    """Return the order ``[n]`` that sorts by the first of the `keys`, then by the second, and so on."""
-    order = torch.arange(len(keys[0]), device=keys[0].device)
-    for key in reversed(keys):
-        order = order[torch.argsort(key[order], stable=True)]
-    return order
+def falling(score: Tensor, colour: Callable[[], Tensor], group: Tensor | None = None) -> Tensor:
+    """Return the order ``int64[n]`` by rising group, falling score, rising colour, and number (synchronises).
+
+    Colours are asked for only if there are equal scores in a group.
+    """
+    order = torch.argsort(score, descending=True, stable=True)
+    order = _then(order, group)
+    tied = score[order[1:]] == score[order[:-1]]
+    if group is not None:
+        tied &= group[order[1:]] == group[order[:-1]]
+    if not bool(tied.any()):
+        return order
+    order = torch.argsort(colour(), stable=True)
+    order = order[torch.argsort(score[order], descending=True, stable=True)]
+    return _then(order, group)
 
 
-def pairs(graph: Graph) -> tuple[Tensor, Tensor, Incidence, Tensor]:
+def _then(order: Tensor, group: Tensor | None) -> Tensor:
+    return order if group is None else order[torch.argsort(group[order], stable=True)]
+
+
+def runs(incidence: Incidence) -> tuple[Tensor, Tensor]:
+    """Return the first of each run of parallel edges, ``int64[p]``, and the offsets of the runs, ``int32[p + 1]``."""
+    sender, receiver, edges = incidence.sender, incidence.receiver, incidence.num_edges
+    starts = torch.ones(edges, dtype=torch.bool, device=incidence.device)
+    starts[1:] = (sender[1:] != sender[:-1]) | (receiver[1:] != receiver[:-1])
+    first = starts.nonzero()[:, 0]
+    return first, torch.cat([first, first.new_full((1,), edges)]).int()
+
+
+def pairs(graph: Graph) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Join the edges between two nodes, of both directions, to pairs a < b; self-loops join nothing.
 
     Returns:
-        ``a[p]``, ``b[p]``, the relation of edges (senders) to pairs (receivers), and the edges that it counts:
-        ``int64[e']``, its senders in canonical order.
+        ``a[p]``, ``b[p]``, sorted by a, then b; ``edges[e']``, pair by pair; and ``ptr[p + 1]``, where those of each
+        pair start among them.
     """
-    sender, receiver = graph.edge_index()
+    sender, receiver = graph.incidence.sender, graph.incidence.receiver
     edges = (sender != receiver).nonzero()[:, 0]
-    low, high = (f(sender[edges], receiver[edges]) for f in (torch.minimum, torch.maximum))
-    found, which = torch.unique(low * graph.num_nodes + high, return_inverse=True)
-    relation = Incidence.from_edges(edges, which, graph.num_edges, len(found))
-    nodes = max(graph.num_nodes, 1)
-    return torch.div(found, nodes, rounding_mode="floor"), found % nodes, relation, relation.sender.long()
+    sender, receiver = sender.index_select(0, edges), receiver.index_select(0, edges)
+    low, high = torch.minimum(sender, receiver), torch.maximum(sender, receiver)
+    ordered = Incidence.from_edges(high, low, graph.num_nodes, graph.num_nodes)
+    first, ptr = runs(ordered)
+    a, b = (end.index_select(0, first).long() for end in (ordered.receiver, ordered.sender))
+    return a, b, edges.index_select(0, ordered.edge_id), ptr

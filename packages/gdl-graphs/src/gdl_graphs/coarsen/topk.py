@@ -5,8 +5,8 @@ from gdl_core.geometry import Coarsening, Domain, Layer
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 
-from gdl_graphs.coarsen.order import colours, ranked
-from gdl_graphs.coarsen.select import pool
+from gdl_graphs.coarsen.contract import induced
+from gdl_graphs.coarsen.order import colours, falling
 from gdl_graphs.graph import Graph
 from gdl_graphs.layers.checks import graph_of
 
@@ -77,9 +77,9 @@ class TopKPool(Coarsening):
         graph = graph_of(x, domain, self)
         score = self.scores(x, graph)
         kept = top_nodes(score.detach(), graph, self.sizes(graph))
-        cluster = torch.where(kept, kept.cumsum(0) - 1, -1)
-        coarse = graph.subgraph(kept).replace(parent=graph, cluster=cluster)
-        return pool(x * score.tanh()[:, None], coarse, "sum"), coarse
+        coarse = induced(graph, kept)
+        nodes = kept.nonzero()[:, 0]  # each once, so that the gradient of index_select adds nothing up
+        return x.index_select(0, nodes) * score.index_select(0, nodes).tanh()[:, None], coarse
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, {f'ratio {self.ratio}' if self.count is None else f'count {self.count}'}"
@@ -87,10 +87,7 @@ class TopKPool(Coarsening):
 
 def top_nodes(score: Tensor, graph: Graph, sizes: Tensor) -> Tensor:
     """Return ``bool[n]``, the ``sizes[b]`` nodes of each sample with the largest ``score[n]``; ties: see `TopKPool`."""
-    order = ranked([graph.owner, -score])
-    before, after = order[:-1], order[1:]
-    if bool(((score[before] == score[after]) & (graph.owner[before] == graph.owner[after])).any()):
-        order = ranked([graph.owner, -score, colours(graph)])
+    order = falling(score, lambda: colours(graph), graph.owner)
     sample = graph.owner[order].long()
     rank = torch.arange(len(order), device=order.device) - graph.ptr[sample]
     return torch.zeros(len(order), dtype=torch.bool, device=order.device).scatter(0, order, rank < sizes[sample])
