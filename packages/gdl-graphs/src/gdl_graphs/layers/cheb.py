@@ -1,5 +1,6 @@
 """`ChebConv`: a polynomial of the graph Laplacian."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -76,7 +77,7 @@ class ChebConv(Convolutional):
         y = self._clenshaw(x, apply) if self.out_type.channels < self.in_type.channels else self._upwards(x, apply)
         return y if self.bias is None else y + self.bias
 
-    def _upwards(self, x: Tensor, apply) -> Tensor:
+    def _upwards(self, x: Tensor, apply: Callable[[Tensor], Tensor]) -> Tensor:
         """T_0 x = x, T_1 x = L̂ x, T_k x = 2 L̂ T_{k-1} x - T_{k-2} x, each through its W_k."""
         total = self.lins[0](x)
         before, now = x, x
@@ -85,7 +86,7 @@ class ChebConv(Convolutional):
             total = total + lin(now)
         return total
 
-    def _clenshaw(self, x: Tensor, apply) -> Tensor:
+    def _clenshaw(self, x: Tensor, apply: Callable[[Tensor], Tensor]) -> Tensor:
         """b_k = x W_k + 2 L̂ b_{k+1} - b_{k+2}, and in the end x W_0 + L̂ b_1 - b_2: as many hops, of x W_k."""
         first, *others = self.lins
         if not others:

@@ -15,7 +15,9 @@ from gdl_graphs.points import Points
 
 
 def sample_mean(points: Points, x: Tensor) -> Tensor:
-    """Return ``[n, c]``: at each point the mean of `x` over the points of its sample."""
+    """Return ``[n, c]``, or ``[1, c]`` of one sample: at each point the mean of `x` over the points of its sample."""
+    if points.batch_size == 1 and x.shape[0]:
+        return x.mean(0, keepdim=True)  # one row of the operator below, which gives a row to one thread
     return broadcast(points.ptr, reduce(points.ptr, x, "mean"), points.num_points)
 
 
