@@ -1,10 +1,10 @@
-"""The CPU backend: samples of equal sizes together, each group by PyTorch's blocked attention, which keeps no scores.
+"""The CPU backend: samples of equal sizes together, by PyTorch's blocked attention, which keeps no scores.
 
-Rows are sorted by group once, so that a group is a view ``[b, t, h, d]``, which blocked attention reads as it is.
+Blocked attention reads ``[b, t, h, d]`` as it lies in memory. Samples that are not neighbours are copied together group
+by group, so that the copies are small and stay in the cache.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -15,40 +15,33 @@ from gdl_graphs.kernels.set_attention import attend_dense, attend_dense_backward
 _FORWARD = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 _BACKWARD = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default
 
-
-@dataclass(frozen=True)
-class Groups:
-    """``(samples, n, m)`` for each pair of numbers of queries and keys; the rows in this order (None: as given)."""
-
-    sizes: list[tuple[int, int, int]]
-    query_rows: Tensor | None
-    key_rows: Tensor | None
+Rows = slice | Tensor
 
 
-def group_samples(ptr_q: Tensor, ptr_k: Tensor, queries: int, keys: int, size_q: int, size_k: int) -> Groups:
-    """Return the groups of samples of equal sizes.
+def groups(
+    ptr_q: Tensor, ptr_k: Tensor, queries: int, keys: int, size_q: int, size_k: int
+) -> Iterator[tuple[int, Rows, Rows]]:
+    """Yield ``(samples, rows of queries, rows of keys)`` for each pair of numbers of queries and keys.
 
     Raises:
         ValueError: if the offsets do not rise from 0 to the number of rows, or differ in their number of samples.
     """
     samples = len(ptr_q) - 1
     if size_q >= 0 and size_k >= 0:
-        return Groups([(samples, size_q, size_k)], None, None)
+        yield samples, slice(0, queries), slice(0, keys)
+        return
     starts_q, starts_k = _offsets("ptr_q", ptr_q, queries), _offsets("ptr_k", ptr_k, keys)
     if len(starts_q) != len(starts_k):
         raise ValueError(f"ptr_q has {samples} samples, ptr_k has {len(starts_k) - 1}.")
     n, m = np.diff(starts_q), np.diff(starts_k)
-    order = np.lexsort((m, n))
-    n, m = n[order], m[order]
-    cuts = np.flatnonzero(np.concatenate(([True], (n[1:] != n[:-1]) | (m[1:] != m[:-1])))[:samples])
-    counts = np.diff(np.append(cuts, samples))
-    sizes = list(zip(counts.tolist(), n[cuts].tolist(), m[cuts].tolist()))
-    if (order[1:] > order[:-1]).all():
-        return Groups(sizes, None, None)
-    return Groups(sizes, _rows(starts_q[order], n), _rows(starts_k[order], m))
+    order = np.lexsort((m, n))  # stable
+    changes = (np.diff(n[order]) != 0) | (np.diff(m[order]) != 0)
+    for members in np.split(order, np.flatnonzero(changes) + 1) if samples else ():
+        yield len(members), _rows(starts_q, members), _rows(starts_k, members)
 
 
 def _offsets(name: str, ptr: Tensor, rows: int) -> np.ndarray:
+    """Return the offsets; wrong ones would read past the end of an array."""
     offsets = ptr.numpy().astype(np.int64)
     if offsets[0] != 0 or offsets[-1] != rows or (offsets[1:] < offsets[:-1]).any():
         raise ValueError(
@@ -58,48 +51,28 @@ def _offsets(name: str, ptr: Tensor, rows: int) -> np.ndarray:
     return offsets
 
 
-def _rows(starts: np.ndarray, sizes: np.ndarray) -> Tensor:
-    """The rows ``starts[s], …, starts[s] + sizes[s] - 1`` of one sample after the other."""
-    ends = np.cumsum(sizes)
-    return torch.from_numpy(np.repeat(starts - (ends - sizes), sizes) + np.arange(ends[-1]))
+def _rows(starts: np.ndarray, members: np.ndarray) -> Rows:
+    """Return the rows of samples of equal sizes, which are given in ascending order."""
+    first, last = int(members[0]), int(members[-1])
+    if last - first + 1 == len(members):
+        return slice(int(starts[first]), int(starts[last + 1]))
+    size = int(starts[first + 1] - starts[first])
+    return torch.from_numpy((starts[members][:, None] + np.arange(size)).ravel())
 
 
-def _by_group(
-    groups: Groups, inputs: Sequence[Tensor], is_query: Sequence[bool], outputs: Sequence[bool], run: Callable
-) -> list[Tensor]:
-    """Call ``run(*views [samples, t, ...])`` for every group and put its results back into the order given."""
-    both = (groups.key_rows, groups.query_rows)
-    sorted_inputs = []
-    for t, q in zip(inputs, is_query):
-        rows = both[q]
-        sorted_inputs.append(t if rows is None else t.index_select(0, rows))
-    found: list[list[Tensor]] = [[] for _ in outputs]
-    first = [0, 0]  # keys, queries
-    for samples, n, m in groups.sizes:
-        size = (m, n)
-        views = []
-        for t, q in zip(sorted_inputs, is_query):
-            rows = t.narrow(0, first[q], samples * size[q])
-            views.append(rows.reshape(samples, size[q], *t.shape[1:]))
-        first = [first[0] + samples * m, first[1] + samples * n]
-        for parts, result in zip(found, run(*views)):
-            parts.append(result.flatten(0, 1))
-    results = []
-    for parts, q in zip(found, outputs):
-        rows, joined = both[q], parts[0] if len(parts) == 1 else torch.cat(parts)
-        if rows is not None:
-            joined = torch.empty_like(joined).index_copy_(0, rows, joined)
-        results.append(joined)
-    return results
+def _take(tensors: tuple[Tensor, ...], samples: int, rows: Rows) -> list[Tensor]:
+    """Return the rows of a group, ``[samples, t, ...]``; views where they are neighbours."""
+    parts = [t[rows] if isinstance(rows, slice) else t.index_select(0, rows) for t in tensors]
+    return [t.reshape(samples, t.shape[0] // samples if samples else 0, *t.shape[1:]) for t in parts]
 
 
-def _is_blocked(query: Tensor, key: Tensor, causal: bool) -> bool:
-    """Whether PyTorch's blocked attention computes this group ``[b, t, h, d]``: it wants rows, and n = m if causal."""
-    return min(query.numel(), key.numel()) > 0 and (not causal or query.shape[1] == key.shape[1])
-
-
-def seen(query: Tensor, key: Tensor, causal: bool) -> Tensor | None:
-    return seen_from(query.shape[1], key.shape[1], query.device) if causal else None
+def _put(target: Tensor, rows: Rows, values: Tensor) -> None:
+    """Write ``[samples, t, h, d or more]`` to the rows of a group."""
+    values = values[..., : target.shape[2]] if target.dim() == 3 else values
+    if isinstance(rows, slice):
+        target[rows].view_as(values).copy_(values)
+    else:
+        target.index_copy_(0, rows, values.flatten(0, 1))
 
 
 def _same_width(*tensors: Tensor) -> list[Tensor]:
@@ -107,6 +80,14 @@ def _same_width(*tensors: Tensor) -> list[Tensor]:
     width = max(t.shape[-1] for t in tensors)
     padded = [t if t.shape[-1] == width else torch.nn.functional.pad(t, (0, width - t.shape[-1])) for t in tensors]
     return [t.transpose(1, 2) for t in padded]
+
+
+def _mask(query: Tensor, key: Tensor, causal: bool) -> tuple[bool, bool, Tensor | None]:
+    """Whether blocked attention computes a group, whether it is to hide later keys; the mask if it does not."""
+    n, m = query.shape[1], key.shape[1]
+    causal = causal and n != 1  # the last query sees all keys
+    blocked = min(query.numel(), key.numel()) > 0 and (not causal or n == m)
+    return blocked, causal, seen_from(n, m, query.device) if causal and not blocked else None
 
 
 def set_attention(
@@ -120,18 +101,19 @@ def set_attention(
     size_q: int,
     size_k: int,
 ) -> tuple[Tensor, Tensor]:
-    def run(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        single = causal and q.shape[1] == 1  # the last query sees all keys
-        if not _is_blocked(q, k, causal and not single):
-            return attend_dense(q, k, v, seen(q, k, causal), scale)
-        out, lse = _FORWARD(*_same_width(q, k, v), 0.0, causal and not single, scale=scale)
-        return out.transpose(1, 2)[..., : v.shape[-1]], lse.transpose(1, 2)
-
-    groups = group_samples(ptr_q, ptr_k, len(query), len(key), size_q, size_k)
-    if not groups.sizes:
-        groups = Groups([(0, 0, 0)], None, None)
-    out, lse = _by_group(groups, (query, key, value), (True, False, False), (True, True), run)
-    return out.contiguous(), lse.contiguous()
+    n, heads, _ = query.shape
+    out = query.new_empty(n, heads, value.shape[2])
+    lse = query.new_empty(n, heads, dtype=torch.float64 if query.dtype == torch.float64 else torch.float32)
+    for samples, q_rows, k_rows in groups(ptr_q, ptr_k, n, len(key), size_q, size_k):
+        (q,), (k, v) = _take((query,), samples, q_rows), _take((key, value), samples, k_rows)
+        blocked, hide, seen = _mask(q, k, causal)
+        if blocked:
+            o, z = (t.transpose(1, 2) for t in _FORWARD(*_same_width(q, k, v), 0.0, hide, scale=scale))
+        else:
+            o, z = attend_dense(q, k, v, seen, scale)
+        _put(out, q_rows, o)
+        _put(lse, q_rows, z)
+    return out, lse
 
 
 def set_attention_backward(
@@ -148,17 +130,17 @@ def set_attention_backward(
     size_q: int,
     size_k: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    def run(dout: Tensor, o: Tensor, z: Tensor, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        single = causal and q.shape[1] == 1
-        if not _is_blocked(q, k, causal and not single):
-            return attend_dense_backward(dout, q, k, v, seen(q, k, causal), scale)
-        dout, q_, k_, v_, o = _same_width(dout, q, k, v, o)
-        grads = _BACKWARD(dout, q_, k_, v_, o, z.transpose(1, 2), 0.0, causal and not single, scale=scale)
-        return tuple(d.transpose(1, 2)[..., : t.shape[-1]] for d, t in zip(grads, (q, k, v)))
-
-    groups = group_samples(ptr_q, ptr_k, len(query), len(key), size_q, size_k)
-    if not groups.sizes:
-        groups = Groups([(0, 0, 0)], None, None)
-    inputs = (g, out, lse, query, key, value)
-    dq, dk, dv = _by_group(groups, inputs, (True, True, True, True, False, False), (True, False, False), run)
-    return dq.contiguous(), dk.contiguous(), dv.contiguous()
+    dq, dk, dv = (t.new_empty(t.shape) for t in (query, key, value))
+    for samples, q_rows, k_rows in groups(ptr_q, ptr_k, len(query), len(key), size_q, size_k):
+        dout, q, o, z = _take((g, query, out, lse), samples, q_rows)
+        k, v = _take((key, value), samples, k_rows)
+        blocked, hide, seen = _mask(q, k, causal)
+        if blocked:
+            dout, q, k, v, o = _same_width(dout, q, k, v, o)
+            found = _BACKWARD(dout, q, k, v, o, z.transpose(1, 2), 0.0, hide, scale=scale)
+            found = [t.transpose(1, 2) for t in found]
+        else:
+            found = attend_dense_backward(dout, q, k, v, seen, scale)
+        for grad, rows, values in zip((dq, dk, dv), (q_rows, k_rows, k_rows), found):
+            _put(grad, rows, values)
+    return dq, dk, dv
