@@ -32,7 +32,7 @@ def steps(rank, world, folder, wrap):
     network = wrap(Network())
     optimiser = torch.optim.SGD(network.parameters(), 0.5)
     found = []
-    for batch in NeighbourLoader(GraphStore(folder), SEEDS, [3, 3], 8, rank=rank, world=world, workers=rank):
+    for batch in NeighbourLoader(GraphStore(folder), SEEDS, [3, 3], 8, rank=rank, world=world):
         optimiser.zero_grad()
         loss(network, batch).backward()
         found += [p.grad.clone() for p in network.parameters()]
@@ -42,9 +42,6 @@ def steps(rank, world, folder, wrap):
 
 def main(rank, world, folder, rendezvous, out):
     torch.set_num_threads(1)
-    if world == 1:
-        torch.save(steps(rank, world, folder, lambda network: network), out)
-        return
     torch.distributed.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=world)
     try:
         torch.save(steps(rank, world, folder, nn.parallel.DistributedDataParallel), out)

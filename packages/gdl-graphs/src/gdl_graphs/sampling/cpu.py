@@ -98,10 +98,15 @@ def sort_rows(lo, hi, ptr, sender, edge):
     for i in range(lo, hi):
         first, last = ptr[i], ptr[i + 1]
         if last - first > 48:
-            order = np.argsort(sender[first:last], kind="mergesort")
-            sender[first:last] = sender[first:last][order]
-            if along:
-                edge[first:last] = edge[first:last][order]
+            keys = np.empty(last - first, np.int64)  # sender and place in one number, so that any sort is stable
+            for k in range(last - first):
+                keys[k] = np.int64(sender[first + k]) << 32 | k
+            keys.sort()
+            carried = edge[first:last].copy() if along else edge
+            for k in range(last - first):
+                sender[first + k] = keys[k] >> 32
+                if along:
+                    edge[first + k] = carried[keys[k] & 0xFFFFFFFF]
             continue
         for k in range(first + 1, last):
             s, j = sender[k], k - 1
