@@ -78,7 +78,19 @@ def _overload_exp(x):
     return vector_exp
 
 
+@inline
+def blocks(heads, kind):
+    # One array each: what an array of more axes unpacks to is not known to be contiguous, so it would not vectorise.
+    return np.zeros((heads, BLOCK), kind)
+
+
 # scores
+
+
+@inline
+def padded(count):
+    # A loop of unknown length that is a multiple of LANES becomes vector code; one of LANES itself would not.
+    return (count + LANES - 1) // LANES * LANES
 
 
 @inline
@@ -93,7 +105,7 @@ def _add_bias(s, bias, slot, first, count):
 @inline
 def _fill(s, count):
     for h in range(s.shape[0]):
-        for k in range(count, (count + LANES - 1) // LANES * LANES):
+        for k in range(count, padded(count)):
             s[h, k] = -np.inf
 
 
@@ -136,10 +148,9 @@ def dot_scores(s, i, own, other, bias, slot, index, first, count, scale):
 def gat_scores(s, slopes, i, own, other, bias, slot, index, first, count, slope):
     """s = leaky(own[i] + other[j] + bias), and the slope of the leaky ReLU there."""
     one = s.dtype.type(1)
-    for k in range(count):
-        j = index[first + k]
-        for h in range(s.shape[0]):
-            s[h, k] = own[i, h] + other[j, h]
+    for h in range(s.shape[0]):
+        for k in range(count):
+            s[h, k] = own[i, h] + other[index[first + k], h]
     _add_bias(s, bias, slot, first, count)
     for h in range(s.shape[0]):
         for k in range(count):
@@ -183,24 +194,27 @@ def gatv2_scores(s, i, own, other, attention, bias, slot, index, first, count, s
 # softmax and dropout
 
 
+@numba.njit(nogil=True, fastmath={"reassoc", "nnan", "nsz"})
+def _largest(s, h, stop, best):
+    """The largest of scores that are numbers; if one is not, the sum of exponentials will tell."""
+    for k in range(stop):
+        best = s[h, k] if s[h, k] > best else best
+    return best
+
+
 @inline
 def raise_top(s, count, top, total, shrink):
     """Turn scores into exp(s - top) with the new largest score; shrink[h] is what earlier sums are multiplied by."""
-    zero = s.dtype.type(0)
+    zero, stop = s.dtype.type(0), padded(count)
     for h in range(s.shape[0]):
-        best = top[h]
-        for k in range(0, count, LANES):
-            for l in range(LANES):
-                v = s[h, k + l]
-                best = v if v > best else best
+        best = _largest(s, h, stop, top[h])
         base = best if best > -np.inf else zero
         shrink[h] = exp(top[h] - base)
         part = zero
-        for k in range(0, count, LANES):
-            for l in range(LANES):
-                p = exp(s[h, k + l] - base)
-                s[h, k + l] = p
-                part += p
+        for k in range(stop):
+            p = exp(s[h, k] - base)
+            s[h, k] = p
+            part += p
         top[h] = best
         total[h] = total[h] * shrink[h] + part
 
@@ -235,9 +249,9 @@ def row_statistics(t, i, statistics, count):
 @inline
 def edge_statistics(t, statistics, index, first, count):
     """t[0] and t[1] = lse and delta of the receivers index[k]."""
-    for k in range(count):
-        j = index[first + k]
-        for h in range(t.shape[1]):
+    for h in range(t.shape[1]):
+        for k in range(count):
+            j = index[first + k]
             t[0, h, k] = statistics[j, 0, h]
             t[1, h, k] = statistics[j, 1, h]
 
@@ -246,9 +260,8 @@ def edge_statistics(t, statistics, index, first, count):
 def score_gradients(s, d, m, t, count, dropping):
     """From scores s and dp = d make weights p m = s and the gradients of the scores ds = d."""
     for h in range(s.shape[0]):
-        for k in range(0, count, LANES):
-            for l in range(k, k + LANES):
-                s[h, l] = exp(s[h, l] - t[0, h, l])
+        for k in range(padded(count)):
+            s[h, k] = exp(s[h, k] - t[0, h, k])
         if dropping:
             for k in range(count):
                 p = s[h, k]
@@ -263,56 +276,98 @@ def score_gradients(s, d, m, t, count, dropping):
 
 
 @inline
-def accumulate(acc, w, x, index, first, count):
-    """acc[h] += sum_k w[h, k] x[index[k], h], four edges at a time: a quarter of the traffic of `acc`."""
+def accumulate(out, i, part, shrink, is_first, w, x, index, first, count):
+    """out[i, h] = out[i, h] shrink[h] + sum_k w[h, k] x[index[k], h].
+
+    Blocks are summed each by itself, which keeps the rounding error from growing with the degree.
+    """
+    if is_first:
+        _add_products(out, i, w, x, index, first, count)
+    else:
+        part[:] = 0
+        _add_products(part, 0, w, x, index, first, count)
+        add_block(out, i, part, shrink)
+
+
+@inline
+def _add_products(out, i, w, x, index, first, count):
+    """out[i, h] += sum_k w[h, k] x[index[k], h], four edges at a time: a quarter of the traffic of `out`."""
     k = 0
     while k + 4 <= count:
         j0, j1, j2, j3 = index[first + k], index[first + k + 1], index[first + k + 2], index[first + k + 3]
         for h in range(w.shape[0]):
             w0, w1, w2, w3 = w[h, k], w[h, k + 1], w[h, k + 2], w[h, k + 3]
             for c in range(x.shape[2]):
-                acc[h, c] += (w0 * x[j0, h, c] + w1 * x[j1, h, c]) + (w2 * x[j2, h, c] + w3 * x[j3, h, c])
+                out[i, h, c] += (w0 * x[j0, h, c] + w1 * x[j1, h, c]) + (w2 * x[j2, h, c] + w3 * x[j3, h, c])
         k += 4
     while k < count:
         j0 = index[first + k]
         for h in range(w.shape[0]):
             w0 = w[h, k]
             for c in range(x.shape[2]):
-                acc[h, c] += w0 * x[j0, h, c]
+                out[i, h, c] += w0 * x[j0, h, c]
         k += 1
 
 
 @inline
-def accumulate_slopes(acc, w, i, own, other, index, first, count, slope):
-    """acc[h] += sum_k w[h, k] leaky'(own[i, h] + other[index[k], h])."""
-    for k in range(count):
-        j = index[first + k]
+def accumulate_slopes(out, i, w, own, other, index, first, count, slope):
+    """out[i, h] += sum_k w[h, k] leaky'(own[i, h] + other[index[k], h]), four edges at a time."""
+    k = 0
+    while k + 4 <= count:
+        j0, j1, j2, j3 = index[first + k], index[first + k + 1], index[first + k + 2], index[first + k + 3]
         for h in range(w.shape[0]):
-            high, low = w[h, k], slope * w[h, k]
+            a0, a1, a2, a3 = w[h, k], w[h, k + 1], w[h, k + 2], w[h, k + 3]
+            b0, b1, b2, b3 = slope * a0, slope * a1, slope * a2, slope * a3
             for c in range(own.shape[2]):
-                acc[h, c] += high if own[i, h, c] + other[j, h, c] > 0 else low
+                x = own[i, h, c]
+                t0 = a0 if x + other[j0, h, c] > 0 else b0
+                t1 = a1 if x + other[j1, h, c] > 0 else b1
+                t2 = a2 if x + other[j2, h, c] > 0 else b2
+                t3 = a3 if x + other[j3, h, c] > 0 else b3
+                out[i, h, c] += (t0 + t1) + (t2 + t3)
+        k += 4
+    while k < count:
+        j0 = index[first + k]
+        for h in range(w.shape[0]):
+            a0, b0 = w[h, k], slope * w[h, k]
+            for c in range(own.shape[2]):
+                out[i, h, c] += a0 if own[i, h, c] + other[j0, h, c] > 0 else b0
+        k += 1
 
 
 @inline
-def accumulate_leaky(acc, rest, w, i, own, other, index, first, count, slope):
-    """The same, and rest[h] += sum_k w[h, k] leaky(own[i, h] + other[index[k], h])."""
-    for k in range(count):
-        j = index[first + k]
+def accumulate_leaky(out, rest, w, i, own, other, index, first, count, slope):
+    """The same, and rest[0, h] += sum_k w[h, k] leaky(own[i, h] + other[index[k], h]); two edges at a time."""
+    k = 0
+    while k + 2 <= count:
+        j0, j1 = index[first + k], index[first + k + 1]
         for h in range(w.shape[0]):
-            high, low = w[h, k], slope * w[h, k]
+            a0, a1 = w[h, k], w[h, k + 1]
+            b0, b1 = slope * a0, slope * a1
             for c in range(own.shape[2]):
-                z = own[i, h, c] + other[j, h, c]
-                t = high if z > 0 else low
-                acc[h, c] += t
-                rest[h, c] += t * z
+                x = own[i, h, c]
+                z0, z1 = x + other[j0, h, c], x + other[j1, h, c]
+                t0, t1 = a0 if z0 > 0 else b0, a1 if z1 > 0 else b1
+                out[i, h, c] += t0 + t1
+                rest[0, h, c] += t0 * z0 + t1 * z1
+        k += 2
+    if k < count:
+        j0 = index[first + k]
+        for h in range(w.shape[0]):
+            a0, b0 = w[h, k], slope * w[h, k]
+            for c in range(own.shape[2]):
+                z0 = own[i, h, c] + other[j0, h, c]
+                t0 = a0 if z0 > 0 else b0
+                out[i, h, c] += t0
+                rest[0, h, c] += t0 * z0
 
 
 @inline
-def add_block(out, i, part, shrink, is_first):
-    """out[i] = part, or out[i] shrink + part; blocks keep rounding errors from growing with the degree."""
+def add_block(out, i, part, shrink):
+    """out[i] = out[i] shrink + part[0]."""
     for h in range(out.shape[1]):
         for c in range(out.shape[2]):
-            out[i, h, c] = part[h, c] if is_first else out[i, h, c] * shrink[h] + part[h, c]
+            out[i, h, c] = out[i, h, c] * shrink[h] + part[0, h, c]
 
 
 @inline

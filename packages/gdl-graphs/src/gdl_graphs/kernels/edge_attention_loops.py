@@ -17,10 +17,11 @@ ROWS = 64  # receivers whose part of the gradient of GATv2's attention vector is
 @compile_kernel
 def dot_forward(lo, hi, ptr, index, query, key, value, bias, scale, seed, bound, grow, out, lse):
     heads, kind, slot = value.shape[1], value.dtype, index[:0]
-    s, m = np.zeros((2, heads, BLOCK), kind)
-    part, (top, total, shrink) = np.empty((heads, value.shape[2]), kind), np.empty((3, heads), kind)
+    s, m = b.blocks(heads, kind), b.blocks(heads, kind)
+    part = np.empty((1, heads, value.shape[2]), kind)
+    top, total, shrink = np.empty(heads, kind), np.empty(heads, kind), np.empty(heads, kind)
     for i in range(lo, hi):
-        top[:], total[:] = -np.inf, 0
+        top[:], total[:], out[i] = -np.inf, 0, 0
         for first in range(ptr[i], ptr[i + 1], BLOCK):
             count = min(BLOCK, ptr[i + 1] - first)
             b.prefetch(key, index, first, count)
@@ -30,19 +31,18 @@ def dot_forward(lo, hi, ptr, index, query, key, value, bias, scale, seed, bound,
             if bound > 0:
                 b.multipliers(m, slot, first, count, seed, bound, grow)
                 b.multiply(s, m, count)
-            part[:] = 0
-            b.accumulate(part, s, value, index, first, count)
-            b.add_block(out, i, part, shrink, first == ptr[i])
+            b.accumulate(out, i, part, shrink, first == ptr[i], s, value, index, first, count)
         b.finish(out, lse, i, top, total)
 
 
 @compile_kernel
 def gat_forward(lo, hi, ptr, index, own, other, value, bias, slope, seed, bound, grow, out, lse):
     heads, kind, slot = value.shape[1], value.dtype, index[:0]
-    s, m = np.zeros((2, heads, BLOCK), kind)
-    part, (top, total, shrink) = np.empty((heads, value.shape[2]), kind), np.empty((3, heads), kind)
+    s, m = b.blocks(heads, kind), b.blocks(heads, kind)
+    part = np.empty((1, heads, value.shape[2]), kind)
+    top, total, shrink = np.empty(heads, kind), np.empty(heads, kind), np.empty(heads, kind)
     for i in range(lo, hi):
-        top[:], total[:] = -np.inf, 0
+        top[:], total[:], out[i] = -np.inf, 0, 0
         for first in range(ptr[i], ptr[i + 1], BLOCK):
             count = min(BLOCK, ptr[i + 1] - first)
             b.prefetch(other, index, first, count)
@@ -52,19 +52,18 @@ def gat_forward(lo, hi, ptr, index, own, other, value, bias, slope, seed, bound,
             if bound > 0:
                 b.multipliers(m, slot, first, count, seed, bound, grow)
                 b.multiply(s, m, count)
-            part[:] = 0
-            b.accumulate(part, s, value, index, first, count)
-            b.add_block(out, i, part, shrink, first == ptr[i])
+            b.accumulate(out, i, part, shrink, first == ptr[i], s, value, index, first, count)
         b.finish(out, lse, i, top, total)
 
 
 @compile_kernel
 def gatv2_forward(lo, hi, ptr, index, own, other, attention, bias, slope, seed, bound, grow, out, lse):
     heads, kind, slot = other.shape[1], other.dtype, index[:0]
-    s, m = np.zeros((2, heads, BLOCK), kind)
-    part, (top, total, shrink) = np.empty((heads, other.shape[2]), kind), np.empty((3, heads), kind)
+    s, m = b.blocks(heads, kind), b.blocks(heads, kind)
+    part = np.empty((1, heads, other.shape[2]), kind)
+    top, total, shrink = np.empty(heads, kind), np.empty(heads, kind), np.empty(heads, kind)
     for i in range(lo, hi):
-        top[:], total[:] = -np.inf, 0
+        top[:], total[:], out[i] = -np.inf, 0, 0
         for first in range(ptr[i], ptr[i + 1], BLOCK):
             count = min(BLOCK, ptr[i + 1] - first)
             b.prefetch(other, index, first, count)
@@ -73,9 +72,7 @@ def gatv2_forward(lo, hi, ptr, index, own, other, attention, bias, slope, seed, 
             if bound > 0:
                 b.multipliers(m, slot, first, count, seed, bound, grow)
                 b.multiply(s, m, count)
-            part[:] = 0
-            b.accumulate(part, s, other, index, first, count)
-            b.add_block(out, i, part, shrink, first == ptr[i])
+            b.accumulate(out, i, part, shrink, first == ptr[i], s, other, index, first, count)
         b.finish(out, lse, i, top, total)
 
 
@@ -83,8 +80,8 @@ def gatv2_forward(lo, hi, ptr, index, own, other, attention, bias, slope, seed, 
 def dot_receivers(lo, hi, ptr, index, query, key, value, bias, statistics, g, scale, seed, bound, grow, dquery, dbias):
     """dquery[i] = scale sum ds key[j], dbias = ds."""
     heads, kind, slot, one = value.shape[1], value.dtype, index[:0], value.dtype.type(1)
-    s, d, m = np.zeros((3, heads, BLOCK), kind)
-    t, part, ones = np.zeros((2, heads, BLOCK), kind), np.empty((heads, query.shape[2]), kind), np.ones(heads, kind)
+    s, d, m = b.blocks(heads, kind), b.blocks(heads, kind), b.blocks(heads, kind)
+    t, part, ones = np.zeros((2, heads, BLOCK), kind), np.empty((1, heads, query.shape[2]), kind), np.ones(heads, kind)
     for i in range(lo, hi):
         dquery[i] = 0
         for first in range(ptr[i], ptr[i + 1], BLOCK):
@@ -99,9 +96,7 @@ def dot_receivers(lo, hi, ptr, index, query, key, value, bias, statistics, g, sc
             b.score_gradients(s, d, m, t, count, bound > 0)
             _store(dbias, d, first, count)
             _scale(d, scale, count)
-            part[:] = 0
-            b.accumulate(part, d, key, index, first, count)
-            b.add_block(dquery, i, part, ones, first == ptr[i])
+            b.accumulate(dquery, i, part, ones, first == ptr[i], d, key, index, first, count)
 
 
 @compile_kernel
@@ -110,9 +105,9 @@ def dot_senders(
 ):
     """dkey[j] = scale sum ds query[i], dvalue[j] = sum p m g[i]."""
     heads, kind, one = value.shape[1], value.dtype, value.dtype.type(1)
-    s, d, m = np.zeros((3, heads, BLOCK), kind)
+    s, d, m = b.blocks(heads, kind), b.blocks(heads, kind), b.blocks(heads, kind)
     t, ones = np.zeros((2, heads, BLOCK), kind), np.ones(heads, kind)
-    part_key, part = np.empty((heads, key.shape[2]), kind), np.empty((heads, value.shape[2]), kind)
+    part_key, part = np.empty((1, heads, key.shape[2]), kind), np.empty((1, heads, value.shape[2]), kind)
     for j in range(lo, hi):
         dkey[j], dvalue[j] = 0, 0
         for first in range(ptr[j], ptr[j + 1], BLOCK):
@@ -127,18 +122,16 @@ def dot_senders(
                 b.multipliers(m, slot, first, count, seed, bound, grow)
             b.score_gradients(s, d, m, t, count, bound > 0)
             _scale(d, scale, count)
-            part_key[:], part[:] = 0, 0
-            b.accumulate(part_key, d, query, index, first, count)
-            b.accumulate(part, s, g, index, first, count)
-            b.add_block(dkey, j, part_key, ones, first == ptr[j])
-            b.add_block(dvalue, j, part, ones, first == ptr[j])
+            b.accumulate(dkey, j, part_key, ones, first == ptr[j], d, query, index, first, count)
+            b.accumulate(dvalue, j, part, ones, first == ptr[j], s, g, index, first, count)
 
 
 @compile_kernel
 def gat_receivers(lo, hi, ptr, index, own, other, value, bias, statistics, g, slope, seed, bound, grow, down, dbias):
     """down[i] = sum ds leaky', dbias = ds leaky'."""
     heads, kind, slot, one = value.shape[1], value.dtype, index[:0], value.dtype.type(1)
-    s, d, m, slopes = np.zeros((4, heads, BLOCK), kind)
+    s, d, m = b.blocks(heads, kind), b.blocks(heads, kind), b.blocks(heads, kind)
+    slopes = b.blocks(heads, kind)
     t = np.zeros((2, heads, BLOCK), kind)
     for i in range(lo, hi):
         down[i] = 0
@@ -163,8 +156,9 @@ def gat_senders(
 ):
     """down[j] = sum ds leaky', dvalue[j] = sum p m g[i]."""
     heads, kind, one = value.shape[1], value.dtype, value.dtype.type(1)
-    s, d, m, slopes = np.zeros((4, heads, BLOCK), kind)
-    t, part, ones = np.zeros((2, heads, BLOCK), kind), np.empty((heads, value.shape[2]), kind), np.ones(heads, kind)
+    s, d, m = b.blocks(heads, kind), b.blocks(heads, kind), b.blocks(heads, kind)
+    slopes = b.blocks(heads, kind)
+    t, part, ones = np.zeros((2, heads, BLOCK), kind), np.empty((1, heads, value.shape[2]), kind), np.ones(heads, kind)
     for j in range(lo, hi):
         down[j], dvalue[j] = 0, 0
         for first in range(ptr[j], ptr[j + 1], BLOCK):
@@ -180,9 +174,7 @@ def gat_senders(
             b.score_gradients(s, d, m, t, count, bound > 0)
             b.multiply(d, slopes, count)
             _add_sums(down, j, d, count)
-            part[:] = 0
-            b.accumulate(part, s, g, index, first, count)
-            b.add_block(dvalue, j, part, ones, first == ptr[j])
+            b.accumulate(dvalue, j, part, ones, first == ptr[j], s, g, index, first, count)
 
 
 @compile_kernel
@@ -208,8 +200,8 @@ def gatv2_receivers(
 ):
     """down[i] = sum ds leaky'(z), dattention of a group of rows = sum ds leaky(z), dbias = ds."""
     heads, kind, slot, one = other.shape[1], other.dtype, index[:0], other.dtype.type(1)
-    s, d, m = np.zeros((3, heads, BLOCK), kind)
-    part, rest = np.empty((2, heads, other.shape[2]), kind)
+    s, d, m = b.blocks(heads, kind), b.blocks(heads, kind), b.blocks(heads, kind)
+    rest = np.empty((1, heads, other.shape[2]), kind)
     t, ones = np.zeros((2, heads, BLOCK), kind), np.ones(heads, kind)
     for group in range(lo, hi):
         dattention[group] = 0
@@ -225,10 +217,9 @@ def gatv2_receivers(
                     b.multipliers(m, slot, first, count, seed, bound, grow)
                 b.score_gradients(s, d, m, t, count, bound > 0)
                 _store(dbias, d, first, count)
-                part[:], rest[:] = 0, 0
-                b.accumulate_leaky(part, rest, d, i, own, other, index, first, count, slope)
-                b.add_block(down, i, part, ones, first == ptr[i])
-                b.add_block(dattention, group, rest, ones, False)
+                rest[:] = 0
+                b.accumulate_leaky(down, rest, d, i, own, other, index, first, count, slope)
+                b.add_block(dattention, group, rest, ones)
 
 
 @compile_kernel
@@ -237,8 +228,8 @@ def gatv2_senders(
 ):
     """down[j] = sum ds leaky'(z), dvalue[j] = sum p m g[i]."""
     heads, kind, one = own.shape[1], own.dtype, own.dtype.type(1)
-    s, d, m = np.zeros((3, heads, BLOCK), kind)
-    part_down, part = np.empty((2, heads, own.shape[2]), kind)
+    s, d, m = b.blocks(heads, kind), b.blocks(heads, kind), b.blocks(heads, kind)
+    part = np.empty((1, heads, own.shape[2]), kind)
     t, ones = np.zeros((2, heads, BLOCK), kind), np.ones(heads, kind)
     for j in range(lo, hi):
         down[j], dvalue[j] = 0, 0
@@ -253,11 +244,8 @@ def gatv2_senders(
             if bound > 0:
                 b.multipliers(m, slot, first, count, seed, bound, grow)
             b.score_gradients(s, d, m, t, count, bound > 0)
-            part_down[:], part[:] = 0, 0
-            b.accumulate_slopes(part_down, d, j, own, other, index, first, count, slope)
-            b.accumulate(part, s, g, index, first, count)
-            b.add_block(down, j, part_down, ones, first == ptr[j])
-            b.add_block(dvalue, j, part, ones, first == ptr[j])
+            b.accumulate_slopes(down, j, d, own, other, index, first, count, slope)
+            b.accumulate(dvalue, j, part, ones, first == ptr[j], s, g, index, first, count)
 
 
 @b.inline
