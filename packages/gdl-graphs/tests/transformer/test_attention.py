@@ -3,7 +3,8 @@
 import pytest
 import torch
 from gdl_core.incidence import aggregate, edge_dot, segment_softmax
-from gdl_graphs import Decoder, Encoder, Graph, MultiHeadAttention, PointSet, TransformerBlock
+from gdl_graphs import Decoder, Encoder, Graph, MultiHeadAttention, PointSet, TransformerBlock, packed_attention
+from gdl_graphs.kernels.edge_attention import edge_attention
 from torch import nn
 
 SIZES = [4, 0, 1, 6]
@@ -74,6 +75,19 @@ def test_attention_is_message_passing_on_the_complete_or_the_causal_graph(causal
     expected = layer.out_proj(aggregate(edges, value.contiguous(), weights).flatten(1))
     assert torch.allclose(layer(x, points), expected, atol=1e-13)
     assert torch.allclose(layer(x, Graph.empty(SIZES)), expected, atol=1e-13)  # edges are ignored
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_packed_attention_equals_attention_over_the_edges_of_the_graph_gradients_too(causal):
+    points = PointSet.of(SIZES)
+    edges = (Graph.causal if causal else Graph.complete)(SIZES).incidence
+    tensors = [torch.randn(points.num_points, 2, width, requires_grad=True) for width in (3, 3, 5)]
+    one, _ = edge_attention(edges, *tensors)
+    other = packed_attention(*tensors, points.ptr, points.ptr, causal)
+    assert torch.allclose(one, other, atol=1e-13)
+    g = torch.randn_like(one)
+    for a, b in zip(torch.autograd.grad(one, tensors, g), torch.autograd.grad(other, tensors, g)):
+        assert torch.allclose(a, b, atol=1e-13)
 
 
 def test_equal_samples_give_the_same_whether_their_size_is_known_or_not():
