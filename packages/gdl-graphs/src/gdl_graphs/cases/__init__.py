@@ -6,6 +6,7 @@ from importlib import import_module
 from gdl_core.plugins import Case
 
 FAMILIES = (
+    "attention",
     "coarsen",
     "convolution",
     "domains",

@@ -83,6 +83,10 @@ class MessagePassing(Layer):
         """Return φ, the new features ``[n, c]``, from the old ones and the aggregated messages ``[n, c']``."""
         return messages
 
+    def is_a(self, flavour: type["MessagePassing"]) -> bool:
+        """Return whether the layer is of that flavour; one whose options make it more general says so."""
+        return isinstance(self, flavour)
+
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
         return self.update(x, self.propagate(x, graph_of(x, domain, self)))
 
@@ -180,7 +184,7 @@ def run_as(flavour: type[MessagePassing], layer: MessagePassing) -> MessagePassi
     Raises:
         TypeError: if `layer` is not of that flavour, as when a message-passing layer is to run as attention.
     """
-    if not isinstance(layer, flavour):
+    if not layer.is_a(flavour):
         raise TypeError(f"{type(layer).__name__} is not {flavour.__name__}, so it cannot run as such.")
     twin = copy.copy(layer)
     twin.propagate = functools.partial(flavour.propagate, twin)  # type: ignore[method-assign]
