@@ -51,7 +51,8 @@ def edge_attention(
     _check(where, "value", value, (incidence.num_senders, h, None), incidence)
     seed = _check_edges(where, incidence, h, bias, dropout, seed)
     scale = 1 / math.sqrt(max(d, 1)) if scale is None else float(scale)
-    return kernels.edge_attention(*_structure(incidence), query, key, value, bias, seed, scale, float(dropout))
+    out, lse = kernels.edge_attention(*_structure(incidence), query, key, value, bias, seed, scale, float(dropout))
+    return out, lse
 
 
 def gat_attention(
@@ -82,7 +83,8 @@ def gat_attention(
     _check(where, "value", value, (incidence.num_senders, h, None), incidence)
     seed = _check_edges(where, incidence, h, bias, dropout, seed)
     inputs = (receiver_score, sender_score, value, bias, seed)
-    return kernels.gat_attention(*_structure(incidence), *inputs, float(negative_slope), float(dropout))
+    out, lse = kernels.gat_attention(*_structure(incidence), *inputs, float(negative_slope), float(dropout))
+    return out, lse
 
 
 def gatv2_attention(
@@ -115,7 +117,8 @@ def gatv2_attention(
     _check(where, "attention", attention, (h, c), incidence)
     seed = _check_edges(where, incidence, h, bias, dropout, seed)
     inputs = (receiver, sender, attention, bias, seed)
-    return kernels.gatv2_attention(*_structure(incidence), *inputs, float(negative_slope), float(dropout))
+    out, lse = kernels.gatv2_attention(*_structure(incidence), *inputs, float(negative_slope), float(dropout))
+    return out, lse
 
 
 def _structure(incidence: Incidence) -> tuple[Tensor, ...]:

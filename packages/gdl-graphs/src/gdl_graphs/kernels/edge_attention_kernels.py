@@ -109,7 +109,7 @@ def _leaky(z: Tensor, slope: float) -> Tensor:
 
 
 def _leaky_gradient(z: Tensor, slope: float) -> Tensor:
-    return torch.where(z > 0, 1.0, slope).to(z.dtype)
+    return torch.full_like(z, slope).masked_fill(z > 0, 1)
 
 
 def _setup(tensors: int) -> Callable[[Any, tuple, Any], None]:
