@@ -45,6 +45,8 @@ COMPONENTS = (
     ("layer", "encoder", "transformer.block:Encoder", "Transformer blocks: a function of sets."),
     ("layer", "feed-forward", "transformer.block:FeedForward", "Two linear maps, point by point."),
     ("layer", "gated-gcn", "layers.gated_gcn:GatedGCN", "Gated messages; features of nodes and edges made anew."),
+    ("layer", "gat-conv", "layers.gat:GATConv", "Attention by the sum of a score of each end."),
+    ("layer", "gatv2-conv", "layers.gatv2:GATv2Conv", "Attention by a score of both ends together."),
     ("layer", "gcn-conv", "layers.gcn:GCNConv", "A linear map and the normalised adjacency matrix."),
     ("layer", "gin-conv", "layers.gin:GINConv", "An MLP of the sum of the neighbours."),
     ("layer", "gine-conv", "layers.gin:GINEConv", "The same with features of edges."),
@@ -85,12 +87,14 @@ COMPONENTS = (
     ("layer", "sigmoid-graph", "latent.gumbel:SigmoidGraph", "Joins all points with learned weights."),
     ("layer", "sign-net", "encodings.signs:SignNet", "An encoder of eigenvectors that sees no sign."),
     ("layer", "sinusoidal-positions", "transformer.positions:SinusoidalPositions", "Waves that tell the place."),
+    ("layer", "transformer-conv", "layers.transformer_conv:TransformerConv", "Dot-product attention over edges."),
     (
         "layer",
         "transformer-block",
         "transformer.block:TransformerBlock",
         "Attention and a feed-forward map, with norms.",
     ),
+    ("model", "gat", "models.gnn:gat", "Graph attention network for nodes or graphs."),
     ("model", "gcn", "models.gnn:gcn", "Graph convolutional network for nodes or graphs."),
     ("model", "gin", "models.gnn:gin", "Graph isomorphism network for nodes or graphs."),
     ("model", "gps", "models.gps:GPS", "Message passing beside attention, for whole graphs."),
@@ -105,7 +109,9 @@ COMPONENTS = (
 
 RECIPES: tuple[tuple[str, str], ...] = (
     ("citeseer", "GCN on CiteSeer, public split."),
+    ("citeseer-gat", "GAT on CiteSeer, public split."),
     ("cora", "GCN on Cora, public split."),
+    ("cora-gat", "GAT on Cora, public split."),
     ("karate", "GCN on the karate club, built in; a few seconds."),
     ("shakespeare", "A causal Transformer on the characters of Tiny Shakespeare."),
     ("tu", "GIN on graphs of a TU data set, one fold of ten."),

@@ -137,6 +137,21 @@ def test_commands_write_pictures(run, tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().out.splitlines()[0] == "picture  a.png"
 
 
+def test_the_attention_of_a_trained_network_sums_to_one_at_every_receiver(tmp_path, monkeypatch):
+    options = ["--model", "graphs/gat", "--model.in_channels", "34", "--model.classes", "2"]
+    run = train("graphs/karate", [*options, "--trainer.progress", "none", "--trainer.max_epochs", "5"], tmp_path)
+
+    class Options:
+        checkpoint, root = str(run.checkpoint), None
+
+    trained = load_trained(Options)
+    for head in (None, 7):
+        total = torch.zeros(34).index_add(0, trained.graph.edge_index()[1], edge_weights(trained, "parts.1", head))
+        torch.testing.assert_close(total, torch.ones(34))
+    assert main(["attention", str(run.checkpoint), "--head", "0", "--output", str(tmp_path / "gat.png")]) == 0
+    assert is_picture(tmp_path / "gat.png")
+
+
 def test_the_picture_of_a_checkpoint_has_a_point_for_each_node_at_its_hidden_features(run, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr("gdl_graphs.commands.embed.save_figure", lambda figure, path: drawn.append(figure))

@@ -20,7 +20,9 @@ QUIET = ["--trainer.progress", "none", "--trainer.max_epochs", "2"]
 # recipe → what writes its data small, and options that make the network fit
 SMALL = {
     "citeseer": ("write_planetoid", {"name": "citeseer", "classes": 6}, ["--model.in_channels", "12"]),
+    "citeseer-gat": ("write_planetoid", {"name": "citeseer", "classes": 6}, ["--model.in_channels", "12"]),
     "cora": ("write_planetoid", {}, ["--model.in_channels", "12"]),
+    "cora-gat": ("write_planetoid", {}, ["--model.in_channels", "12"]),
     "karate": (None, {}, []),
     "shakespeare": (
         "write_text",
@@ -81,7 +83,7 @@ def test_a_recipe_trains_on_small_data(name, small):
     assert again == pytest.approx({key: run.metrics[key] for key in again}, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ["cora", "karate", "tu", "zinc"])
+@pytest.mark.parametrize("name", ["cora", "cora-gat", "karate", "tu", "zinc"])
 def test_a_network_on_graphs_is_audited_from_its_checkpoint(name, small):
     run = train(f"graphs/{name}", small(name), "r")
     model, signal, _ = load_model(run.checkpoint)

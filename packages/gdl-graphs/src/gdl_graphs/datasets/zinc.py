@@ -1,6 +1,7 @@
 """Molecules of ZINC and their penalised logP."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from gdl_core.train.source import Source, Splits, unpack
 from gdl_graphs.datasets.batches import GraphBatches
 from gdl_graphs.datasets.tu import one_of_k
 from gdl_graphs.encodings.random_walk import random_walk_encoding
+from gdl_graphs.io.graph_set import GraphSet
 from gdl_graphs.io.zinc import read_zinc
 
 ATOMS, BONDS = 28, 3  # kinds of atoms of ZINC-12k; single, double and triple bonds
@@ -34,14 +36,16 @@ class ZINC(Source):
     def splits(self) -> Splits:
         path = find_file(self.root, ["zinc.npz"], "ZINC")
         data = read_zinc(path)
+        train, valid, test = (self._batches(data.select(data.splits[part]), path) for part in ("train", "val", "test"))
+        return Splits(train, test, valid)
+
+    def _batches(self, data: GraphSet, path: Path) -> GraphBatches:
         assert data.node_labels is not None and data.edge_labels is not None  # every file has them
         x = one_of_k(data.node_labels, range(ATOMS), f"{path}: the kind of an atom")
         if self.walk_steps:
             x = torch.cat([x, random_walk_encoding(data.graph, self.walk_steps, torch.float32)], 1)
         bonds = one_of_k(data.edge_labels, range(1, BONDS + 1), f"{path}: the kind of a bond")
-        graph, targets = data.graph.replace(edge_features=bonds), data.target.float()[:, None]
-        train, valid, test = (GraphBatches(x, graph, targets, data.splits[name]) for name in ("train", "val", "test"))
-        return Splits(train, test, valid)
+        return GraphBatches(x, data.graph.replace(edge_features=bonds), data.target.float()[:, None])
 
     def collate(self) -> Callable[[list[Any]], Any]:
         return unpack
