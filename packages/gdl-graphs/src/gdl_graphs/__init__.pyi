@@ -43,8 +43,8 @@ from .higher_order.ign import IGNContract as IGNContract
 from .higher_order.ign import IGNExpand as IGNExpand
 from .higher_order.ign import IGNLinear as IGNLinear
 from .higher_order.ign import IGNReadout as IGNReadout
-from .higher_order.pair_set import PairSet as PairSet
 from .higher_order.pair_set import PairedPoints as PairedPoints
+from .higher_order.pair_set import PairSet as PairSet
 from .higher_order.ppgn import IGN as IGN
 from .higher_order.ppgn import PPGN as PPGN
 from .higher_order.ppgn import PPGNBlock as PPGNBlock
@@ -59,8 +59,10 @@ from .latent.knn import KNNGraph as KNNGraph
 from .latent.knn import knn_graph as knn_graph
 from .layers.cheb import ChebConv as ChebConv
 from .layers.edge_conv import EdgeConv as EdgeConv
+from .layers.gat import GATConv as GATConv
 from .layers.gated_gcn import GatedGCN as GatedGCN
 from .layers.gated_gcn import ResGatedGraphConv as ResGatedGraphConv
+from .layers.gatv2 import GATv2Conv as GATv2Conv
 from .layers.gcn import GCNConv as GCNConv
 from .layers.gin import GINConv as GINConv
 from .layers.gin import GINEConv as GINEConv
@@ -81,8 +83,10 @@ from .layers.pna import PNAConv as PNAConv
 from .layers.pna import degree_histogram as degree_histogram
 from .layers.sage import SAGEConv as SAGEConv
 from .layers.sgc import SGConv as SGConv
+from .layers.transformer_conv import TransformerConv as TransformerConv
 from .models.char_transformer import CharTransformer as CharTransformer
 from .models.gnn import GIN as GIN
+from .models.gnn import gat as gat
 from .models.gnn import gcn as gcn
 from .models.gnn import gin as gin
 from .models.gps import GPS as GPS

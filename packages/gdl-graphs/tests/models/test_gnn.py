@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from gdl_graphs import GIN, Graph, gcn, gin
+from gdl_graphs import GIN, GATConv, Graph, gat, gcn, gin
 
 
 @pytest.fixture
@@ -21,7 +21,17 @@ def test_gcn_is_the_formula_of_the_paper(graph):
     assert torch.allclose(net(x, graph), a @ torch.relu(a @ x @ first.T) @ second.T, atol=1e-12)
 
 
-@pytest.mark.parametrize("build", [gcn, gin])
+def test_gat_is_the_network_of_the_paper(graph):
+    net = gat(5, 3)
+    first, last = (part for part in net.parts if isinstance(part, GATConv))
+    assert (first.heads, first.out_channels, first.concat, first.dropout) == (8, 8, True, 0.6)
+    assert (last.heads, last.out_channels, last.concat, last.dropout) == (1, 3, False, 0.6)
+    net = net.double().eval()
+    x = torch.randn(7, 5, dtype=torch.float64)
+    assert torch.allclose(net(x, graph), last(torch.nn.functional.elu(first(x, graph)), graph), atol=1e-12)
+
+
+@pytest.mark.parametrize("build", [gcn, gin, gat])
 def test_a_readout_gives_one_row_per_graph_that_permutations_leave(build, graph, draw):
     net = build(5, 3, hidden=8, layers=3, readout="mean").double().eval()
     other = draw(4, 6, seed=3)

@@ -17,7 +17,7 @@ from gdl_graphs.layers.nn_conv import NNConv
 from gdl_graphs.layers.pna import SCALERS, PNAConv, degree_histogram
 from gdl_graphs.layers.sage import SAGEConv
 from gdl_graphs.layers.sgc import SGConv
-from gdl_graphs.models.gnn import GIN, gcn, gin
+from gdl_graphs.models.gnn import GIN, gat, gcn, gin
 
 DEGREES = degree_histogram([GRAPH, LOOPED])
 
@@ -87,6 +87,15 @@ CASES = {
         Case("nodes", lambda: gcn(3, 2, hidden=4, domain=LOOPED), signals(LOOPED, 3), second_order=False),
         Case(
             "graphs", lambda: gcn(3, 2, hidden=4, readout="mean", domain=LOOPED), signals(LOOPED, 3), second_order=False
+        ),
+    ],
+    ("model", "gat"): [
+        Case("nodes", lambda: gat(3, 2, hidden=2, heads=2, domain=LOOPED), signals(LOOPED, 3), second_order=False),
+        Case(
+            "graphs",
+            lambda: gat(3, 2, hidden=2, heads=2, layers=1, readout="max", domain=LOOPED),
+            signals(LOOPED, 3),
+            second_order=False,
         ),
     ],
     ("model", "gin"): [

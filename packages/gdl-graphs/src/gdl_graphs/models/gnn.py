@@ -5,6 +5,7 @@ import itertools
 from gdl_core.geometry import Blueprint, Domain, Dropout, Pointwise, Readout
 from torch import Tensor, nn
 
+from gdl_graphs.layers.gat import GATConv
 from gdl_graphs.layers.gcn import GCNConv
 from gdl_graphs.layers.gin import GINConv
 from gdl_graphs.layers.mlp import mlp
@@ -77,6 +78,47 @@ def gin(
     if readout is None:
         parts.append(GINConv(widths[-1], classes, mlp([widths[-1], hidden, classes]), train_eps=train_eps))
     return Blueprint([*parts, *_head(widths[-1], classes, readout)], domain)
+
+
+def gat(
+    in_channels: int,
+    classes: int,
+    *,
+    hidden: int = 8,
+    heads: int = 8,
+    out_heads: int = 1,
+    layers: int = 2,
+    dropout: float = 0.6,
+    attention_dropout: float = 0.6,
+    readout: str | None = None,
+    domain: Domain | None = None,
+) -> Blueprint:
+    """Return dropout → `GATConv` → ELU, repeated, the last without ELU and averaged (Veličković et al. 2018, §3.3).
+
+    Self-loops are those of the graph: the paper's network is that on ``graph.with_self_loops()``.
+
+    Args:
+        in_channels, classes: of the nodes, and of the output.
+        hidden: the channels of each head between.
+        heads: how many, side by side.
+        out_heads: how many the last convolution averages; with a readout it has `heads` side by side.
+        layers: how many convolutions.
+        dropout: the probability of zeroing a channel before each of them.
+        attention_dropout: the probability of dropping a weight of attention.
+        readout: None for an output per node; else how the nodes of a graph are reduced before a last linear map.
+        domain: an example of the graphs, for the table.
+    """
+    parts: list[nn.Module] = []
+    width = in_channels
+    for position in range(layers):
+        parts.append(Dropout(width, dropout))
+        if position == layers - 1 and readout is None:
+            parts.append(GATConv(width, classes, out_heads, concat=False, dropout=attention_dropout))
+            break
+        parts.append(GATConv(width, hidden, heads, dropout=attention_dropout))
+        width = heads * hidden
+        parts.append(Pointwise(width, "elu"))
+    return Blueprint([*parts, *_head(width, classes, readout)], domain)
 
 
 class GIN(Readout):
