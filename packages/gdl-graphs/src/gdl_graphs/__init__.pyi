@@ -49,6 +49,9 @@ from .higher_order.ppgn import IGN as IGN
 from .higher_order.ppgn import PPGN as PPGN
 from .higher_order.ppgn import PPGNBlock as PPGNBlock
 from .higher_order.values import pair_values as pair_values
+from .kernels.edge_attention import edge_attention as edge_attention
+from .kernels.edge_attention import gat_attention as gat_attention
+from .kernels.edge_attention import gatv2_attention as gatv2_attention
 from .kernels.multi_aggregate import aggregate_extreme as aggregate_extreme
 from .kernels.multi_aggregate import multi_aggregate as multi_aggregate
 from .latent.gumbel import GumbelGraph as GumbelGraph

@@ -127,6 +127,12 @@ COMMANDS = (
 
 # (name, module inside gdl_graphs.kernels, summary)
 KERNELS: tuple[tuple[str, str, str], ...] = (
+    ("edge_attention", "edge_attention_kernels", "Scaled dot-product attention over the edges of each row."),
+    ("edge_attention_backward", "edge_attention_kernels", "The gradients of dot-product attention over edges."),
+    ("gat_attention", "edge_attention_kernels", "Attention over edges by a score of each end (GAT)."),
+    ("gat_attention_backward", "edge_attention_kernels", "The gradients of GAT's attention."),
+    ("gatv2_attention", "edge_attention_kernels", "Attention over edges by a score of both ends (GATv2)."),
+    ("gatv2_attention_backward", "edge_attention_kernels", "The gradients of GATv2's attention."),
     ("sender_statistics", "multi_aggregate", "Several aggregations of the senders in one read of the edges."),
     ("sender_statistics_backward", "multi_aggregate", "The gradient of several aggregations."),
     ("set_attention", "set_attention", "Attention within each sample of a packed batch."),

@@ -7,9 +7,8 @@ import pytest
 import torch
 from gdl_core.incidence import Incidence
 from gdl_core.kernels.philox import new_seed
-from gdl_graphs import Graph
+from gdl_graphs import Graph, edge_attention, gat_attention, gatv2_attention
 from gdl_graphs.kernels import edge_attention_kernels as kernels
-from gdl_graphs.kernels.edge_attention import edge_attention, gat_attention, gatv2_attention
 from torch import Tensor
 
 SENDERS, RECEIVERS, HEADS, CHANNELS, SLOPE = 6, 5, 2, 3, 0.2
