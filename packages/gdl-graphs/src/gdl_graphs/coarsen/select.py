@@ -87,14 +87,12 @@ def shares(parent: Graph, k: int) -> Incidence:
     So ``assignment.flatten()`` are the values of its edges. Its sizes are known, so nothing synchronises.
     """
     nodes, samples, device = parent.num_nodes, parent.batch_size, parent.device
-    edge = torch.arange(nodes * k, dtype=torch.int32, device=device)
-    node = edge // k
-    first = parent.owner.repeat_interleave(k, output_size=nodes * k) * k
+    node = torch.arange(nodes, dtype=torch.int32, device=device)[:, None].expand(nodes, k)
+    column = torch.arange(k, dtype=torch.int32, device=device)
     # Sender-major: sample s has the places k ptr[s] ... k ptr[s + 1], of which each coarse node takes one run.
-    start, size = (t.index_select(0, parent.owner) for t in (parent.ptr[:-1], parent.ptr.diff()))
-    start, size = (t.repeat_interleave(k, output_size=nodes * k) for t in (start, size))
-    local = edge - k * start
-    node_t, column = start + local % size, local // size
+    start, size = (t.index_select(0, parent.owner)[:, None] for t in (parent.ptr[:-1], parent.ptr.diff()))
+    local = k * (node - start) + column
+    node_t, column_t = start + local % size, local // size
     bounds = torch.arange(samples * k + 1, dtype=torch.int32, device=device)
     sample = (bounds // k).clamp(max=max(samples - 1, 0))
     ptr_t = bounds * 0
@@ -103,12 +101,12 @@ def shares(parent: Graph, k: int) -> Incidence:
         ptr_t = k * begin + (bounds - sample * k) * length
     return Incidence(
         ptr=torch.arange(nodes + 1, dtype=torch.int32, device=device) * k,
-        sender=first + edge % k,
-        receiver=node,
+        sender=(parent.owner[:, None] * k + column).reshape(-1),
+        receiver=node.reshape(-1),
         ptr_t=ptr_t.int(),
-        receiver_t=node_t.int(),
-        perm=(node_t * k + column).int(),
-        edge_id=edge,
+        receiver_t=node_t.reshape(-1),
+        perm=(node_t * k + column_t).reshape(-1),
+        edge_id=torch.arange(nodes * k, dtype=torch.int32, device=device),
     )
 
 
@@ -147,16 +145,16 @@ def assignment_of(coarse: Graph) -> tuple[Tensor, Graph] | None:
 def _pool_softly(x: Tensor, assignment: Tensor, parent: Graph, reduction: Reduction) -> Tensor:
     if reduction not in ("sum", "mean"):
         raise ValueError(f"A soft assignment pools by sum or mean, got {reduction!r}.")
-    total = transfer(assignment, x, parent)
+    relation = shares(parent, assignment.shape[1])
+    total = transfer(relation, assignment, x)
     if reduction == "sum":
         return total
-    mass = transfer(assignment, torch.ones_like(x[:, :1]), parent)
+    mass = transfer(relation, assignment, torch.ones_like(x[:, :1]))
     return total / torch.where(mass > 0, mass, 1)
 
 
-def transfer(assignment: Tensor, x: Tensor, parent: Graph) -> Tensor:
-    """Return ``Sᵀ x`` of each sample, ``[b k, c]``, for ``S[n, k]`` and ``x[n, c]`` on `parent`."""
-    relation = shares(parent, assignment.shape[1])
+def transfer(relation: Incidence, assignment: Tensor, x: Tensor) -> Tensor:
+    """Return ``Sᵀ x`` of each sample, ``[b k, c]``, for ``S[n, k]`` and ``x[n, c]``, with `relation` from `shares`."""
     weight = assignment.flatten().index_select(0, relation.perm)  # a permutation: its gradient adds nothing up
     return aggregate(relation.transpose(), x, weight)
 

@@ -8,7 +8,7 @@ from gdl_core.incidence import Incidence, aggregate, broadcast, edge_dot, reduce
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 
-from gdl_graphs.coarsen.select import SoftGraph, assignment_of, transfer
+from gdl_graphs.coarsen.select import SoftGraph, assignment_of, shares, transfer
 from gdl_graphs.graph import Graph
 from gdl_graphs.layers.checks import graph_of
 
@@ -79,10 +79,11 @@ class SoftPool(Coarsening):
         share = self.assignment(x, graph)
         samples, k = graph.batch_size, self.clusters
         heard = aggregate(graph.incidence, share, graph.edge_weight)
-        weight = self.connect(transfer(share, heard, graph).reshape(samples, k, k))
+        belong = shares(graph, k)
+        weight = self.connect(transfer(belong, share, heard).reshape(samples, k, k))
         relation, ptr, owner = complete_samples(samples, k, x.device)
         coarse = SoftGraph(relation, ptr, owner, weight.reshape(-1), parent=graph, assignment=share)
-        return transfer(share, x, graph), coarse
+        return transfer(belong, share, x), coarse
 
     def extra_repr(self) -> str:
         return f"{self.in_type}, {self.clusters} clusters"
@@ -175,7 +176,8 @@ def _parts(coarse: Graph, where: nn.Module) -> tuple[Graph, Tensor]:
 
 def _gram(share: Tensor, graph: Graph) -> Tensor:
     """SᵀS of each sample, ``[b, k, k]``."""
-    return transfer(share, share, graph).reshape(graph.batch_size, share.shape[1], share.shape[1])
+    k = share.shape[1]
+    return transfer(shares(graph, k), share, share).reshape(graph.batch_size, k, k)
 
 
 def _norm(matrices: Tensor) -> Tensor:
@@ -189,5 +191,6 @@ def _parallel(incidence: Incidence, weight: Tensor) -> Tensor:
     sender, receiver, edges = incidence.sender, incidence.receiver, incidence.num_edges
     starts = (sender[1:] != sender[:-1]) | (receiver[1:] != receiver[:-1])
     run = torch.cat([torch.zeros_like(starts[:1]), starts])[:edges].cumsum(0)
-    ptr = torch.searchsorted(run, torch.arange(edges + 1, device=run.device), out_int32=True)
+    places = torch.arange(edges, dtype=torch.int32, device=run.device)
+    ptr = places.new_full((edges + 1,), edges).scatter_reduce(0, run, places, "amin")  # empty rows after the last run
     return broadcast(ptr, reduce(ptr, weight, "sum"), edges)
