@@ -4,7 +4,23 @@ import math
 
 import pytest
 import torch
-from gdl_graphs import ISAB, PMA, SAB, Graph, PointSet, Set2Set, SetTransformer
+from gdl_core.geometry import Readout
+from gdl_graphs import (
+    ISAB,
+    PMA,
+    SAB,
+    Decoder,
+    DeepSets,
+    DeepSetsNet,
+    Encoder,
+    Graph,
+    LearnedPositions,
+    PointNet,
+    PointSet,
+    Set2Set,
+    SetTransformer,
+    SinusoidalPositions,
+)
 from torch import nn
 
 SIZES = [4, 1, 6]
@@ -90,6 +106,28 @@ def test_a_set_without_points_gives_finite_numbers_and_disturbs_nobody():
         y = layer.double()(x, points)
         assert torch.isfinite(y).all()
         assert torch.allclose(y[[0, 2]], layer(x, alone), atol=1e-13)
+
+
+@pytest.mark.parametrize("sizes", [[], [0, 0], 0, [0, 1, 0]])
+def test_batches_of_no_samples_and_of_no_points_have_outputs_and_gradients(sizes):
+    points = PointSet.of(sizes)
+    x = torch.randn(points.num_points, 4, dtype=torch.float64, requires_grad=True)
+    layers = [SAB(4, 4, 2), ISAB(4, 4, 2, 2), PMA(4, 2, 2), SetTransformer(4, 2, 1, 8, 2, 2), Set2Set(4)]
+    layers += [DeepSets(4, 3), DeepSetsNet(4, 3), PointNet(4, 3, input_transform=True).eval(), Encoder(4, 2, 2)]
+    for layer in (*layers, Decoder(4, 1, 2, rotary=100.0), LearnedPositions(4, 2), SinusoidalPositions(4)):
+        y = layer.double()(x, points)
+        assert y.shape[0] == (points.batch_size if isinstance(layer, Readout) else points.num_points)
+        y.sum().backward()
+        assert torch.isfinite(y).all() and torch.isfinite(x.grad).all()
+
+
+def test_networks_run_under_autocast():
+    x, points = values(4).float(), PointSet.of(SIZES)
+    for layer in (SetTransformer(4, 2, 1, 8, 2, 2), Set2Set(4), Encoder(4, 1, 2, rotary=100.0)):
+        with torch.autocast("cpu", torch.bfloat16):
+            y = layer(x, points)
+        exact = layer(x, points)
+        assert float((y - exact).detach().norm() / exact.detach().norm()) < 0.05
 
 
 def test_a_nan_is_not_hidden():

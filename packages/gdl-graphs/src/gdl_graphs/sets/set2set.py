@@ -53,7 +53,8 @@ class Set2Set(Readout):
         for _ in range(self.steps):
             hidden, cell = self._step(state, hidden, cell)
             sizes = None if size is None else (1, size)
-            read = packed_attention(hidden[:, None], keys, keys, one_each, points.ptr, scale=1.0, size=sizes)
+            query = hidden[:, None].to(x.dtype)  # autocast may have made it narrower
+            read = packed_attention(query, keys, keys, one_each, points.ptr, scale=1.0, size=sizes)
             state = torch.cat([hidden, read[:, 0]], -1)
         return state
 

@@ -1,0 +1,1 @@
+"""Transformers: attention over the points of a sample, positions, blocks, encoder and decoder."""
