@@ -52,6 +52,16 @@ def test_the_padding_of_a_graph_counts_nowhere(draw):
     assert not torch.allclose(BatchNorm(3).double()(x, graph)[:6], theirs(x[:6]), atol=1e-3)  # without `real`
 
 
+def test_padded_sums_do_not_overflow_in_half_precision():
+    n = 70_000
+    graph = Graph.empty(n).replace(real=torch.tensor([1, n - 1, 0], dtype=torch.int32))
+    x = torch.full((n, 1), 2.0, dtype=torch.float16)
+    layer = BatchNorm(1, momentum=1.0).half()
+    y = layer(x, graph)
+    assert float(layer.running_mean) == 2 and float(layer.running_var) == 0
+    assert torch.isfinite(y).all()
+
+
 def test_layer_norm_of_a_point_is_that_of_torch():
     assert torch.allclose(LayerNorm(3).double()(x_of()), torch.nn.functional.layer_norm(x_of(), (3,)), atol=1e-14)
 

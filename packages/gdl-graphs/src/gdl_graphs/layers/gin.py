@@ -43,7 +43,7 @@ class GINConv(Convolutional):
         return Coefficients()
 
     def update(self, x: Tensor, messages: Tensor) -> Tensor:
-        return self.nn(messages + (1 + self.eps) * x)
+        return self.nn(torch.addcmul(messages, x, 1 + self.eps))
 
 
 class GINEConv(MessagePassing):
@@ -97,7 +97,7 @@ class GINEConv(MessagePassing):
         return sender.relu() if edge is None else (sender + edge).relu()
 
     def update(self, x: Tensor, messages: Tensor) -> Tensor:
-        return self.nn(messages + (1 + self.eps) * x)
+        return self.nn(torch.addcmul(messages, x, 1 + self.eps))
 
 
 def make_eps(layer: nn.Module, eps: float, train: bool) -> None:

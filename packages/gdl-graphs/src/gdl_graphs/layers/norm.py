@@ -5,6 +5,7 @@ from typing import Literal
 import torch
 from gdl_core.geometry import Domain, Layer, check_channels
 from gdl_core.incidence import broadcast, reduce
+from gdl_core.incidence.precision import accumulate_in
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 from torch.nn import functional
@@ -62,14 +63,15 @@ class BatchNorm(Layer):
     def _statistics(self, x: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and variance of the first `count` rows, and take them into the running averages."""
         real = (torch.arange(x.shape[0], device=x.device) < count)[:, None]
-        mean = torch.where(real, x, 0).sum(0) / count.clamp(min=1)
+        wide, kept = accumulate_in(x), self.running_mean.dtype
+        mean = torch.where(real, x, 0).sum(0, dtype=wide) / count.clamp(min=1)
         var = torch.where(real, x - mean, 0).square().sum(0) / count.clamp(min=1)
         with torch.no_grad():
             unbiased = var * (count / (count - 1).clamp(min=1))
-            share = torch.where(count > 1, self.momentum, 0.0).to(mean.dtype)
-            self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
-            self.running_var.lerp_(unbiased.to(self.running_var.dtype), share)
-        return mean, var
+            share = torch.where(count > 1, self.momentum, 0.0).to(kept)
+            self.running_mean.lerp_(mean.to(kept), share)
+            self.running_var.lerp_(unbiased.to(kept), share)
+        return mean.to(kept), var.to(kept)
 
 
 class _Affine(Layer):
