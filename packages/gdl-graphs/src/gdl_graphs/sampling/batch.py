@@ -108,7 +108,7 @@ def sample(
     edge = np.concatenate([np.zeros(0, np.int64), *edges])
     run_rows(cpu.sort_rows, ptr, 16, sender, edge)
     graph = _graph(ptr, sender, store, edge)
-    x = store.features[table.nodes()] if features and store.features is not None else None
+    x = np.take(store.features, table.nodes(), axis=0) if features and store.features is not None else None
     return _assemble(store, graph, table.nodes(), edge, len(table.first), x, pad_to)
 
 

@@ -7,6 +7,7 @@ from gdl_core.kernels.philox_cpu import philox
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)
+_FEW = 48
 
 
 @numba.njit(nogil=True, inline="always")
@@ -18,32 +19,32 @@ def _slot(key, mask):
 def draw(lo, hi, out_ptr, nodes, ptr, sender, seed, epoch, found, edge):
     """For frontier node i, write ``out_ptr[i + 1] - out_ptr[i]`` of its edges: all, or a uniform set in rising order.
 
-    Floyd's algorithm: one number per edge drawn, and a table of the size of the fan-out to see repeats. The numbers
-    come from Philox: a key of (seed, epoch), a counter of (node, place), so they depend on nothing else.
+    Floyd's algorithm: one number per edge drawn, and where that repeats an earlier one, the newest possible number. The
+    numbers come from Philox: a key of (seed, epoch), a counter of (node, place), so they depend on nothing else.
     """
-    first_words = philox(seed, epoch)
-    key = np.uint64(first_words[0]) | (np.uint64(first_words[1]) << _HALF)
+    words = philox(seed, epoch)
+    key = np.uint64(words[0]) | (np.uint64(words[1]) << _HALF)
     most = 0
     for i in range(lo, hi):
         most = max(most, out_ptr[i + 1] - out_ptr[i])
-    size = 4
-    while size < 2 * most:
+    size = 1
+    while most > _FEW and size < 2 * most:
         size *= 2
-    table, picks = np.empty(size, np.int64), np.empty(most, np.int64)
+    table = np.empty(size, np.int64)
     for i in range(lo, hi):
         v, first = nodes[i], out_ptr[i]
         start = ptr[v]
         degree, count = ptr[v + 1] - start, out_ptr[i + 1] - first
+        row = edge[first : first + count]
         if count == degree:
             for k in range(count):
-                edge[first + k] = start + k
+                row[k] = start + k
                 found[first + k] = sender[start + k]
             continue
-        used = 4
-        while used < 2 * count:
+        used = 1
+        while count > _FEW and used < 2 * count:
             used *= 2
         table[:used] = -1
-        words = (np.uint32(0), np.uint32(0), np.uint32(0), np.uint32(0))
         for k in range(count):
             if k % 2 == 0:
                 words = philox(key, np.uint64(v) | (np.uint64(k // 2) << _HALF))
@@ -53,22 +54,31 @@ def draw(lo, hi, out_ptr, nodes, ptr, sender, seed, epoch, found, edge):
             unit = (
                 np.float64(high >> np.uint32(5)) * 67108864.0 + np.float64(low >> np.uint32(6))
             ) / 9007199254740992.0
-            top = degree - count + k
-            pick = np.int64(unit * (top + 1))
+            newest = start + degree - count + k
+            pick = start + np.int64(unit * (degree - count + k + 1))
+            if count <= _FEW:  # sorted as they come; seeing a repeat and making room cost less than a table
+                repeat = False
+                for m in range(k):
+                    repeat |= row[m] == pick
+                j = k
+                while not repeat and j > 0 and row[j - 1] > pick:
+                    row[j] = row[j - 1]
+                    j -= 1
+                row[j] = newest if repeat else pick
+                continue
             at = _slot(pick, used - 1)
             while table[at] != -1 and table[at] != pick:
                 at = (at + 1) & (used - 1)
-            if table[at] == pick:  # drawn already: the newest number cannot be
-                pick = top
+            if table[at] == pick:
+                pick = newest
                 at = _slot(pick, used - 1)
                 while table[at] != -1:
                     at = (at + 1) & (used - 1)
-            table[at] = pick
-            picks[k] = pick
-        picks[:count].sort()
+            table[at] = row[k] = pick
+        if count > _FEW:
+            row.sort()
         for k in range(count):
-            edge[first + k] = start + picks[k]
-            found[first + k] = sender[start + picks[k]]
+            found[first + k] = sender[row[k]]
 
 
 @compile_kernel

@@ -50,7 +50,7 @@ def layerwise_inference(
             for first in range(0, max(store.num_nodes, 1), batch_size):
                 seeds = torch.arange(first, min(first + batch_size, store.num_nodes))
                 batch = sample(store, seeds, [-1], features=False)
-                x = torch.from_numpy(values[batch.nodes.numpy()]).to(device)
+                x = torch.from_numpy(np.take(values, batch.nodes.numpy(), axis=0)).to(device)
                 y = layer(x, batch.graph.to(device))[: len(seeds)].cpu().numpy()
                 if out is None:
                     out = _new(folder, number, y.dtype, (store.num_nodes, *y.shape[1:]))
