@@ -24,7 +24,7 @@ def assert_same(kernel: k.Kernel, *arguments: object) -> None:
 
 def interpret() -> None:
     cuda.LONG = 8  # so that rows of 35 edges are summed in pieces
-    for dtype in (torch.bfloat16, torch.float32):
+    for dtype in (torch.bfloat16, torch.float64, torch.float32):
         g = torch.Generator().manual_seed(0)
         sender = torch.randint(SENDERS, (EDGES,), generator=g)
         receiver = torch.randint(RECEIVERS - 2, (EDGES,), generator=g)
@@ -43,7 +43,7 @@ def interpret() -> None:
             assert_same(k.segment_sum_kernel, inc.ptr_t, inc.perm, inc.sender, v, mean)
             assert_same(k.segment_gather_kernel, inc.ptr, None, None, a[:, 0], EDGES, mean)
         for largest in (False, True):
-            assert_same(k.segment_extreme_kernel, inc.ptr, v, 7.0, largest)
+            assert_same(k.segment_extreme_kernel, inc.ptr, v, 7.1, largest)
         poisoned = v.clone()
         poisoned[5, 2] = poisoned[9, 2] = torch.nan
         assert_same(k.segment_extreme_kernel, inc.ptr, poisoned, 7.0, True)
@@ -76,6 +76,7 @@ def compile_all() -> None:
 
     def build(kernel, pointers: dict[str, str], numbers: tuple[str, ...], **constants: object) -> None:
         signature = pointers | dict.fromkeys(numbers, "i32") | dict.fromkeys(constants, "constexpr")
+        signature = {name: signature[name] for name in kernel.arg_names}
         places = {(kernel.arg_names.index(name),): value for name, value in constants.items()}
         assert len(compile(ASTSource(kernel, signature, places), target=target).asm["cubin"]) > 0
 
@@ -94,10 +95,19 @@ def compile_all() -> None:
         )
         ends = {"sender": "*i32", "receiver": "*i32", "a": x, "b": x, "out": wide}
         build(cuda._edge_dot, ends, ("edges", *sizes), DTYPE=dtype, CHUNK=cuda.CHUNK, TILE=64)
-        found = rows | {"values": x, "out": x, "arg": "*i64", "fill": "fp32"}
-        build(cuda._row_extreme, found, ("channels",), LARGEST=True, DTYPE=dtype, TILE=64)
-        build(cuda._row_softmax, rows | {"logits": x, "out": x}, ("heads",), DTYPE=dtype, CHUNK=32, TILE=4)
-        build(cuda._row_softmax_backward, rows | {"p": x, "g": x, "out": x}, ("heads",), DTYPE=dtype, CHUNK=32, TILE=4)
+        found = rows | {"values": x, "out": x, "arg": "*i64", "pieces": wide, "piece_edge": "*i32"}
+        counts = ("rows", "edges", "channels")
+        for largest in (False, True):
+            flags = {"LARGEST": largest, "DTYPE": dtype, "LONG": cuda.LONG, "TILE": 64}
+            build(cuda._row_extreme, found, counts, FILL=0.1, CHUNK=cuda.CHUNK, **flags)
+        build(cuda._merge_extremes, {k: v for k, v in found.items() if k != "values"}, counts[2:], **flags)
+        counts, flags = ("rows", "edges", "heads"), {"DTYPE": dtype, "LONG": cuda.LONG, "TILE": 4}
+        totals = {"tops": wide, "totals": wide}
+        for kernel in (cuda._row_softmax, cuda._long_softmax):
+            build(kernel, rows | {"logits": x, "out": x} | totals, counts, CHUNK=32, **flags)
+        build(cuda._merge_softmax, rows | totals, ("rows", "heads"), **flags)
+        for kernel, sums in ((cuda._row_softmax_backward, "pieces"), (cuda._long_softmax_backward, "totals")):
+            build(kernel, rows | {"p": x, "g": x, "out": x, sums: wide}, counts, CHUNK=32, **flags)
 
 
 if __name__ == "__main__":

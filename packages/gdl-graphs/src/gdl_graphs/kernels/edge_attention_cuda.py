@@ -139,7 +139,7 @@ def _row_attention(
     """Softmax and weighted sum over the short rows, and over the pieces of long rows, which `_merge_pieces` joins."""
     h = tl.program_id(1) * HEADS + tl.arange(0, HEADS)
     d, c = tl.arange(0, DEPTH), tl.arange(0, CHANNELS)
-    row, first, last, _length, mine = row_piece(ptr, rows, edges, LONG)
+    row, first, last, _length, mine = row_piece(tl.program_id(0), ptr, rows, edges, LONG)
     if mine:
         i = tl.zeros([1], dtype=tl.int32) + row
         own = _end(left, i, h, d, i >= 0, heads, depth, KIND, DTYPE)
@@ -256,7 +256,7 @@ def _sender_backward(
     """The gradients of what senders bring, and of the score of each of their edges (for GAT, within the leaky ReLU)."""
     h = tl.program_id(1) * HEADS + tl.arange(0, HEADS)
     d, c = tl.arange(0, DEPTH), tl.arange(0, CHANNELS)
-    row, first, last, _length, mine = row_piece(ptr, rows, edges, LONG)
+    row, first, last, _length, mine = row_piece(tl.program_id(0), ptr, rows, edges, LONG)
     if mine:
         j = tl.zeros([1], dtype=tl.int32) + row
         own = _end(right, j, h, d, j >= 0, heads, depth, KIND, DTYPE)
@@ -321,7 +321,7 @@ def _receiver_backward(
     """GATv2's gradients of what receivers bring, and each row's part of that of the attention vector."""
     h = tl.program_id(1) * HEADS + tl.arange(0, HEADS)
     c = tl.arange(0, CHANNELS)
-    row, first, last, _length, mine = row_piece(ptr, rows, edges, LONG)
+    row, first, last, _length, mine = row_piece(tl.program_id(0), ptr, rows, edges, LONG)
     if mine:
         i = tl.zeros([1], dtype=tl.int32) + row
         own = _vectors(left, i, h, c, i >= 0, heads, channels, DTYPE)

@@ -6,34 +6,9 @@ import torch
 import triton
 import triton.language as tl
 from gdl_core.incidence import cuda
-from gdl_core.incidence.cuda import add_pieces, num_pieces, row_piece
+from gdl_core.incidence.cuda import add_pieces, chunk_extreme, merge_extreme, num_pieces, row_piece
 from gdl_core.incidence.precision import accumulate_in
 from torch import Tensor
-
-
-@triton.jit
-def _merge_extreme(value, k, nan, best, edge, LARGEST: tl.constexpr):
-    """Take `value` at edge `k` where it is more extreme than `best`; the first NaN is more extreme than anything."""
-    if LARGEST:
-        better = value > best
-    else:
-        better = value < best
-    better = (edge < 0) | ((best == best) & (nan | better))
-    return tl.where(better, value, best), tl.where(better, k, edge)
-
-
-@triton.jit
-def _chunk_extreme(m, k, live, best, edge, LARGEST: tl.constexpr):
-    """Merge a chunk of messages ``m[k, c]``, of which the first ones are live."""
-    nan = (m != m) & live
-    if LARGEST:
-        value = tl.max(tl.where(live & ~nan, m, float("-inf")), axis=0)
-    else:
-        value = tl.min(tl.where(live & ~nan, m, float("inf")), axis=0)
-    any_nan = tl.max(nan.to(tl.int32), axis=0) > 0
-    hit = tl.where(any_nan[None, :], nan, live & (m == value[None, :]))
-    where = tl.min(tl.where(hit, k, 2147483647), axis=0)
-    return _merge_extreme(tl.where(any_nan, float("nan"), value), where, any_nan, best, edge, LARGEST)
 
 
 @triton.jit
@@ -67,7 +42,7 @@ def _row_statistics(
     """Read each message once. Pieces of long rows follow the rows; their squares are not yet divided."""
     pid = tl.program_id(0)
     c = tl.program_id(1) * TILE + tl.arange(0, TILE)
-    _, first, last, length, mine = row_piece(ptr, rows, edges, LONG)
+    _, first, last, length, mine = row_piece(pid, ptr, rows, edges, LONG)
     if mine:
         sums = tl.zeros([TILE], dtype=DTYPE)
         m2 = tl.zeros([TILE], dtype=DTYPE)
@@ -91,9 +66,9 @@ def _row_statistics(
                     m2 = _merge_squares((begin - first).to(DTYPE), now, sums, chunk, m2, apart)
                 sums += chunk
             if LARGEST:
-                top, top_edge = _chunk_extreme(m, k[:, None], live, top, top_edge, True)
+                top, top_edge = chunk_extreme(m, k, live, top, top_edge, True)
             if SMALLEST:
-                bottom, bottom_edge = _chunk_extreme(m, k[:, None], live, bottom, bottom_edge, False)
+                bottom, bottom_edge = chunk_extreme(m, k, live, bottom, bottom_edge, False)
         if VARIANCE & (pid < rows):
             m2 = m2 / tl.maximum(length, 1).to(DTYPE)
         _store(
@@ -182,13 +157,13 @@ def _merge_pieces(
             if LARGEST:
                 found = tl.load(value, mask=c < channels, other=0)
                 k = tl.load(place, mask=c < channels, other=-1)
-                top, top_edge = _merge_extreme(found, k, found != found, top, top_edge, True)
+                top, top_edge = merge_extreme(found, k, found != found, top, top_edge, True)
                 value += channels
                 place += channels
             if SMALLEST:
                 found = tl.load(value, mask=c < channels, other=0)
                 k = tl.load(place, mask=c < channels, other=-1)
-                bottom, bottom_edge = _merge_extreme(found, k, found != found, bottom, bottom_edge, False)
+                bottom, bottom_edge = merge_extreme(found, k, found != found, bottom, bottom_edge, False)
         if VARIANCE:
             m2 = m2 / (stop - start).to(DTYPE)
         _store(
@@ -255,7 +230,7 @@ def _row_backward(
     """out[j] = sum over the edges e of sender j of weight[e] dm[e]."""
     pid = tl.program_id(0)
     c = tl.program_id(1) * TILE + tl.arange(0, TILE)
-    j, first, last, _, mine = row_piece(ptr, rows, edges, LONG)
+    j, first, last, _, mine = row_piece(pid, ptr, rows, edges, LONG)
     if mine:
         acc = tl.zeros([TILE], dtype=DTYPE)
         own = acc
