@@ -13,7 +13,8 @@ from gdl_graphs import Graph
 def shared_data():
     """Return a function from the name of a folder of the shared data to its path; skips where it is absent."""
     here = os.environ.get("GDL_SHARED_DATA")
-    root = Path(here) if here else Path(__file__).resolve().parents[4] / "shared" / "data"
+    above = (folder / "shared" / "data" for folder in Path(__file__).resolve().parents)
+    root = Path(here) if here else next((folder for folder in above if folder.is_dir()), Path("shared", "data"))
 
     def find(name):
         if not (root / name).is_dir():

@@ -86,6 +86,8 @@ def test_shares_of_a_batch_are_its_seeds(store):
 def test_what_cannot_be_shared_is_told(store):
     with pytest.raises(ValueError, match="divisible by 2 processes, got 9"):
         NeighbourLoader(store, SEEDS, [1], 9, world=2)
+    with pytest.raises(ValueError, match=r"a mask of nodes, bool\[80\], got \[40\]"):
+        NeighbourLoader(store, torch.ones(40, dtype=torch.bool), [1], 9)
     with pytest.raises(ValueError, match="at least one seed, got none"):
         NeighbourLoader(store, SEEDS[:0], [1], 9)
     with pytest.raises(ValueError, match="Seeds are nodes from 0 to 79, got 80"):

@@ -232,5 +232,7 @@ def test_layer_by_layer_is_the_whole_graph_at_once(store, tmp_path, batch_size):
 def test_layerwise_inference_says_what_it_needs(store, tmp_path, draw):
     with pytest.raises(ValueError, match="at least one layer"):
         layerwise_inference([], store)
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
+        layerwise_inference([lambda x, g: x], store, 0)
     with pytest.raises(ValueError, match=r"needs features, GraphStore\(7 nodes, 30 edges\) has none"):
         layerwise_inference([lambda x, g: x], GraphStore.create(tmp_path / "bare", draw()))

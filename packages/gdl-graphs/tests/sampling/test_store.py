@@ -68,7 +68,7 @@ def test_files_are_mapped_read_only_and_opened_again_in_other_processes(tmp_path
         ([], {"features": torch.ones(2, 4)}, ValueError, "features must have 3 rows, one per node, got 2"),
         ([], {"features": [torch.ones(2, 4), torch.ones(2, 4)]}, ValueError, r"must be \[3, 4\], got rows 2 … 4 of 4"),
         ([], {"features": [torch.ones(1, 4), torch.ones(2, 3)]}, ValueError, r"must be \[3, 4\], got rows 1 … 3 of 3"),
-        ([], {"features": torch.ones(3, 4, dtype=torch.int64)}, TypeError, "floating-point tensors"),
+        ([], {"features": torch.ones(3, 4, dtype=torch.int64)}, TypeError, "float16, float32 or float64 tensors"),
         ([], {"labels": torch.ones(3)}, ValueError, r"labels must be integers \[3\], got torch.float32 \[3\]"),
         ([], {"labels": torch.ones(2, dtype=torch.int64)}, ValueError, r"labels must be integers \[3\]"),
     ],

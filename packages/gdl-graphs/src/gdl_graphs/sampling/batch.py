@@ -79,7 +79,7 @@ def sample(
     wrong = [fanout for fanout in fanouts if fanout < _ALL]
     if wrong:
         raise ValueError(f"A fan-out is a number of edges from 0, or -1 for all, got {wrong[0]}.")
-    frontier = torch.as_tensor(seeds, dtype=torch.int64).numpy()
+    frontier = torch.as_tensor(seeds, dtype=torch.int64).cpu().numpy()
     _check_seeds(store, frontier)
     key = tuple(np.uint64(number % 2**64) for number in (seed, epoch))
     table = _Table(frontier)

@@ -35,10 +35,12 @@ def layerwise_inference(
         device: where the layers run.
 
     Raises:
-        ValueError: if there is no layer, or the store has no features.
+        ValueError: if there is no layer, `batch_size` is below 1, or the store has no features.
     """
     if not layers:
         raise ValueError("layerwise_inference needs at least one layer, got none.")
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}.")
     if store.features is None:
         raise ValueError(f"layerwise_inference needs features, {store!r} has none.")
     values: np.ndarray = store.features

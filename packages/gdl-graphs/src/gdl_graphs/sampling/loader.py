@@ -7,6 +7,7 @@ from gdl_core.train.sampling import GlobalBatches
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from gdl_graphs.edges import check_mask
 from gdl_graphs.sampling.batch import SampledBatch, sample
 from gdl_graphs.sampling.store import GraphStore
 
@@ -48,7 +49,10 @@ class NeighbourLoader:
         pad_to: tuple[int, int] | None = None,
         pin_memory: bool = False,
     ):
-        seeds = seeds.nonzero()[:, 0] if seeds.dtype == torch.bool else seeds
+        seeds = torch.as_tensor(seeds).cpu()
+        if seeds.dtype == torch.bool:
+            check_mask(seeds, store.num_nodes, "nodes")
+            seeds = seeds.nonzero()[:, 0]
         if len(seeds) == 0:
             raise ValueError("NeighbourLoader needs at least one seed, got none.")
         self.batches = GlobalBatches(len(seeds), batch_size, train, seed, rank, world)

@@ -24,6 +24,7 @@ _ARRAYS = {
     "labels": ("nodes", 1, "i"),
 }
 _SORTED_AT_ONCE = 1 << 24  # edges
+_FLOATS = (torch.float16, torch.float32, torch.float64)  # those that NumPy has
 
 
 class GraphStore:
@@ -209,9 +210,9 @@ def _new(path: Path, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
 def _write_rows(path: Path, chunks: Iterable[Tensor], nodes: int) -> None:
     rows, file = 0, None
     for chunk in chunks:
-        if not isinstance(chunk, Tensor) or not chunk.is_floating_point() or chunk.dim() != 2:
+        if not isinstance(chunk, Tensor) or chunk.dtype not in _FLOATS or chunk.dim() != 2:
             kind = f"{chunk.dtype} {list(chunk.shape)}" if isinstance(chunk, Tensor) else str(type(chunk))
-            raise TypeError(f"features must be floating-point tensors [k, c], got {kind}.")
+            raise TypeError(f"features must be float16, float32 or float64 tensors [k, c], got {kind}.")
         part = chunk.detach().cpu().numpy()
         if file is None:
             file = _new(path, part.dtype, (nodes, part.shape[1]))
