@@ -1,7 +1,7 @@
 """All pairs within a sample, a block of rows at a time: the best k of each row, and their Plackett-Luce terms.
 
-Samples of equal size are a tensor ``x[s, n, c]``. A block holds at most `BLOCK` numbers, so memory does not grow as n².
-Nothing synchronises.
+Samples of equal size are a tensor ``x[s, n, c]``. Blocks are of fixed size (or a few rows), so memory does not grow
+as n². Nothing synchronises.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,7 +11,9 @@ from gdl_core.incidence import Incidence
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-BLOCK = 1 << 22
+BLOCK = 1 << 18  # on the CPU, so that a block stays in its cache
+WIDE_BLOCK = 1 << 24  # elsewhere
+ROWS = 4  # at least, in a block
 NEVER = -1e30  # the logit of what cannot be picked: finite, so that its gradient is 0 and not NaN
 
 Noise = Callable[[slice], Tensor]  # from a slice of rows to what is added to their logits, [s, rows, n]
@@ -79,7 +81,7 @@ def pick_terms(
 
 def _blocks(x: Tensor) -> Iterator[slice]:
     samples, points = x.shape[:2]
-    step = max(1, BLOCK // max(samples * points, 1))
+    step = max(ROWS, (BLOCK if x.device.type == "cpu" else WIDE_BLOCK) // max(samples * points, 1))
     for first in range(0, points, step):
         yield slice(first, min(first + step, points))
 
