@@ -92,7 +92,7 @@ def test_the_weights_of_a_layer_are_those_that_it_aggregates_with():
     degree = graph.degree().float()
     sender, receiver = graph.edge_index()
     torch.testing.assert_close(weight, (degree[sender] * degree[receiver]).rsqrt())
-    assert last_layer(network) == "parts.2"
+    assert last_layer(trained) == "parts.2"
     (hidden, _), output = seen_by(trained, network.parts[2])
     torch.testing.assert_close(network.parts[2](hidden, graph), output)
 
@@ -135,6 +135,27 @@ def test_commands_write_pictures(run, tmp_path, capsys, monkeypatch):
     assert main(["attention", str(run.checkpoint), "--node", "16", "--layer", "parts.4", "--output", "c.png"]) == 0
     assert all(is_picture(tmp_path / name) for name in ("a.png", "b.png", "attention.png", "c.png"))
     assert capsys.readouterr().out.splitlines()[0] == "picture  a.png"
+
+
+def test_a_network_for_whole_graphs_is_drawn_on_the_example_that_it_keeps(tmp_path, small_data, monkeypatch):
+    small_data.write_tu(tmp_path)
+    options = [
+        "--data.root",
+        str(tmp_path),
+        "--model.in_type",
+        "3",
+        "--model.hidden",
+        "8",
+        "--trainer.progress",
+        "none",
+    ]
+    run = train("graphs/tu", [*options, "--trainer.max_epochs", "1"], tmp_path)
+    drawn = []
+    monkeypatch.setattr("gdl_graphs.commands.embed.save_figure", lambda figure, path: drawn.append(figure))
+    assert embed([str(run.checkpoint), "--method", "pca"]) == 0
+    (nodes,) = drawn[0].axes[0].collections
+    assert nodes.get_label() == "no class" and len(nodes.get_offsets()) > 10
+    assert "before blocks.3" in drawn[0].axes[0].get_title()
 
 
 def test_the_attention_of_a_trained_network_sums_to_one_at_every_receiver(tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ def run(argv: list[str]) -> int:
     parser.add_argument("--output", metavar="PATH", default="embedding.png", help="the picture (embedding.png)")
     options = parser.parse_args(argv)
     trained = load_trained(options)
-    name = options.layer or last_layer(trained.network)
+    name = options.layer or last_layer(trained)
     inputs, output = seen_by(trained, find_layer(trained.network, name))
     features: Tensor = output if options.layer else inputs[0]
     points = project(features.flatten(1), options.method, options.seed)

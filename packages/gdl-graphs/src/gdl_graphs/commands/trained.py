@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 from gdl_core.errors import GdlError, closest
-from gdl_core.geometry import Blueprint
+from gdl_core.geometry import Layer
 from gdl_core.train import checkpoint
 from gdl_core.train.build import build_source, check
 from gdl_core.train.recipe import Recipe
@@ -71,25 +71,33 @@ def find_layer(network: nn.Module, name: str) -> nn.Module:
     return modules[name]
 
 
-def last_layer(network: nn.Module) -> str:
-    """Return the name of the last part of a network that has parameters."""
-    parts = network.parts if isinstance(network, Blueprint) else network
-    prefix = "parts." if isinstance(network, Blueprint) else ""
-    found = [prefix + name for name, part in parts.named_children() if any(True for _ in part.parameters())]
-    if not found:
-        raise GdlError("The network has no layer with parameters.")
-    return found[-1]
+def last_layer(trained: Trained) -> str:
+    """Return the name of the layer with parameters that the network calls last."""
+    called: list[str] = []
+    hooks = []
+    for name, module in trained.network.named_modules():
+        if isinstance(module, Layer) and any(True for _ in module.parameters()):
+            hooks.append(module.register_forward_hook(lambda *_, name=name: called.append(name)))
+    _run(trained, hooks)
+    if not called:
+        raise GdlError("The network calls no layer on graphs that has parameters.")
+    return called[-1]
 
 
 def seen_by(trained: Trained, layer: nn.Module) -> tuple[tuple[Any, ...], Any]:
     """Run the network; return what it called `layer` with, and what that returned."""
     calls: list[tuple[tuple[Any, ...], Any]] = []
-    hook = layer.register_forward_hook(lambda _, inputs, output: calls.append((inputs, output)))
+    _run(trained, [layer.register_forward_hook(lambda _, inputs, output: calls.append((inputs, output)))])
+    if not calls:
+        raise GdlError(f"The network did not call its layer {type(layer).__name__}.")
+    return calls[-1]
+
+
+def _run(trained: Trained, hooks: Sequence[Any]) -> None:
+    """Run the network, then take the hooks away."""
     try:
         with torch.no_grad():
             trained.network(trained.x, trained.graph)
     finally:
-        hook.remove()
-    if not calls:
-        raise GdlError(f"The network did not call its layer {type(layer).__name__}.")
-    return calls[-1]
+        for hook in hooks:
+            hook.remove()
