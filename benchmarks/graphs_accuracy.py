@@ -6,8 +6,8 @@ Nodes: the public split, features with rows that sum to one, self-loops, Adam; m
 GCN (Kipf and Welling 2017): 2 layers, 16 hidden, dropout 0.5, rate 0.01, decay 5e-4 on the first layer, 200 epochs.
 GAT (Veličković et al. 2018): 8 heads of 8, then one head, dropout 0.6 on features and attention, rate 0.005, decay
 5e-4, until neither validation loss nor accuracy was at its best for 100 epochs.
-Which epoch is tested: the last; the first of lowest validation loss; the first of highest validation accuracy; and, as
-GAT's authors do, the last one at which both were the best so far.
+Which epoch is tested: the last, to be compared with GCN's published figure; the first of lowest validation loss; the
+first of highest validation accuracy; and the last one at which both were the best so far, as GAT's authors choose.
 
 Graphs: GIN-0 (Xu et al. 2019), 5 layers counting the input, 64 hidden, batch norm, sums, readouts of all layers,
 dropout 0.5, Adam 0.01 halved every 50 epochs, 50 batches of 32 per epoch, 350 epochs, ten stratified folds, degrees as
