@@ -73,7 +73,7 @@ def test_neighbours_are_found_there(limits):
 def test_bad_edges_are_told_there_before_a_kernel_runs():
     with pytest.raises(ValueError, match="Edge 0 goes from sender 0 to receiver 9"):
         Graph.from_edges(torch.tensor([0], device=DEVICE), torch.tensor([9], device=DEVICE), 3)
+    ends, weight = torch.tensor([[0, 1], [1, 0]], device=DEVICE), torch.tensor([1.0, float("nan")], device=DEVICE)
     with pytest.raises(ValueError, match="edge_weight is NaN at edge 1"):
-        ends = torch.tensor([[0, 1], [1, 0]], device=DEVICE)
-        Graph.from_edge_index(ends, 2, edge_weight=torch.tensor([1.0, float("nan")], device=DEVICE))
+        Graph.from_edge_index(ends, 2, edge_weight=weight)
     assert grid([2, 2]).to(DEVICE).device.type == DEVICE
