@@ -4,9 +4,10 @@
 
 Prints a Markdown table. The rivals put the samples into one tensor ``[b, longest, c]`` with a mask, by `to_dense_batch`
 of PyTorch Geometric where it is installed and else by the same indexing written here, and call
-`scaled_dot_product_attention` (rows "attention") or `torch.nn.TransformerEncoderLayer` (rows "block"). Each row times
-both in pairs, in both orders, and reports medians and the median of the paired ratios. Outputs and gradients are
-compared first. The last column is the share of the padded batch that is padding.
+`scaled_dot_product_attention` (rows "attention") or `torch.nn.TransformerEncoderLayer` (rows "block"); PyTorch
+Geometric's `Set2Set`, where it is installed, pads nothing. Each row times both in pairs, in both orders, and reports
+medians and the median of the paired ratios. Outputs and gradients are compared first. The last column is the share of
+the padded batch that is padding.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from statistics import median
 
 import torch
-from gdl_graphs import PointSet, TransformerBlock, packed_attention
+from gdl_graphs import PointSet, Set2Set, TransformerBlock, packed_attention
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -115,6 +116,25 @@ def block(points: PointSet, channels: int, heads: int) -> tuple[Run, Run]:
     return ours, rival
 
 
+def set2set(points: PointSet, channels: int, heads: int) -> tuple[Run, Run]:
+    from torch_geometric.nn.aggr import Set2Set as Rival  # type: ignore[import-not-found]
+
+    torch.manual_seed(0)
+    theirs, readout = Rival(channels, 4), Set2Set(channels, 4)
+    readout.load_state_dict(theirs.state_dict())
+    draw = torch.Generator().manual_seed(0)
+    x, upstream = torch.randn(points.num_points, channels, generator=draw), torch.randn(2 * channels, generator=draw)
+    x.requires_grad_()
+    owner = points.owner.long()
+
+    def run(module: nn.Module, *args: object) -> list[Tensor]:
+        y = module(x, *args)
+        parameters = [parameter for _, parameter in sorted(module.named_parameters())]
+        return [y.detach(), *torch.autograd.grad(y, [x, *parameters], upstream.expand_as(y))]
+
+    return lambda: run(readout, points), lambda: run(theirs, owner, None, points.batch_size)
+
+
 def batches() -> dict[str, list[int]]:
     draw = torch.Generator().manual_seed(0)
     molecules = (10 + 20 * torch.rand(256, generator=draw)).int().tolist()
@@ -138,11 +158,16 @@ def main() -> None:
         f"torch {torch.__version__}, {platform.machine()}, padding by "
         f"{'PyTorch Geometric' if to_dense_batch else 'indexing'}, median of {options.pairs} pairs\n"
     )
-    print("| batch | what | padded | gdl | ratio | padding |\n|---|---|---:|---:|---:|---:|")
+    print("| batch | what | rival | gdl | ratio | padding |\n|---|---|---:|---:|---:|---:|")
     for name, sizes in batches().items():
         points = PointSet.of(sizes)
         share = 1 - sum(sizes) / (len(sizes) * max(sizes))
-        for what, make in (("attention", attention), ("block", block)):
+        rows = [
+            ("attention", attention),
+            ("block", block),
+            *([("Set2Set, 4 steps", set2set)] if to_dense_batch else []),
+        ]
+        for what, make in rows:
             a, b, ratio = compare(*make(points, options.channels, options.heads), options.pairs)
             print(
                 f"| {name} | {what} | {1e3 * b:.1f} ms | {1e3 * a:.1f} ms | **{ratio:.1f}x** | {share:.0%} |",

@@ -2,12 +2,15 @@
 
 import torch
 from gdl_core.geometry import Domain, Readout
+from gdl_core.incidence import Incidence
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from gdl_graphs.kernels.edge_attention import edge_attention
 from gdl_graphs.layers.checks import points_of
-from gdl_graphs.sets.packed import as_channels, packed_attention, static_size
+from gdl_graphs.points import Points
+from gdl_graphs.sets.packed import as_channels
 
 
 class Set2Set(Readout):
@@ -45,16 +48,15 @@ class Set2Set(Readout):
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
         points = points_of(x, domain, self)
-        samples, size, channels = points.batch_size, static_size(points), x.shape[1]
-        one_each = torch.arange(samples + 1, dtype=torch.int32, device=x.device)
+        samples, channels = points.batch_size, x.shape[1]
+        members = membership(points)
         hidden = cell = x.new_zeros(samples, channels)
         state = x.new_zeros(samples, 2 * channels)
         keys = x[:, None]
         for _ in range(self.steps):
             hidden, cell = self._step(state, hidden, cell)
-            sizes = None if size is None else (1, size)
             query = hidden[:, None].to(x.dtype)  # autocast may have made it narrower
-            read = packed_attention(query, keys, keys, one_each, points.ptr, scale=1.0, size=sizes)
+            read, _ = edge_attention(members, query, keys, keys, scale=1.0)
             state = torch.cat([hidden, read[:, 0]], -1)
         return state
 
@@ -69,3 +71,9 @@ class Set2Set(Readout):
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, {self.steps} steps"
+
+
+def membership(points: Points) -> Incidence:
+    """Return the relation from the points to the samples that own them: samples are receivers, points are senders."""
+    place = torch.arange(points.num_points + 1, dtype=torch.int32, device=points.ptr.device)
+    return Incidence(points.ptr, place[:-1], points.owner, place, points.owner, place[:-1], place[:-1])
