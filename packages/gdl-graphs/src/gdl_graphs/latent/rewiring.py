@@ -45,7 +45,8 @@ def rewired(
     """Return a graph on the points of `domain` with the edges given, sorted by receiver and sender."""
     incidence = sorted_incidence(sender, receiver, domain.num_points)
     if isinstance(domain, Graph):
-        return domain.replace(incidence=incidence, edge_weight=edge_weight, edge_features=edge_features)
+        # `real` counts edges of before, so it goes
+        return domain.replace(incidence=incidence, edge_weight=edge_weight, edge_features=edge_features, real=None)
     return Graph(incidence, domain.ptr, domain.owner, edge_weight, edge_features, domain.positions)
 
 
