@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 import torch
-from gdl_graphs import GINConv, GlobalPool, Graph, folklore_weisfeiler_leman, laplacian_encoding, multisets
+from gdl_graphs import (
+    GATConv,
+    GCNConv,
+    GINConv,
+    GlobalPool,
+    Graph,
+    ResGatedGraphConv,
+    SAGEConv,
+    folklore_weisfeiler_leman,
+    laplacian_encoding,
+    multisets,
+)
 from gdl_graphs import weisfeiler_leman as wl
 from gdl_graphs.expressive import random_walk_colours, spectrum_colours
 from gdl_graphs.expressive.colours import same
@@ -69,9 +80,19 @@ def test_exp_all_600_pairs_agree_under_wl_and_have_opposite_labels(exp):
     assert exp.graph.batch_size == 1200 and bool((exp.target[::2] != exp.target[1::2]).all())
 
 
-def test_a_random_gin_tells_apart_none_of_exp_s_pairs_and_some_once_nodes_have_names(exp):
+NETWORKS = {
+    "GIN": GINConv,
+    "GCN": GCNConv,
+    "GraphSAGE": lambda a, b: SAGEConv(a, b, aggregation="max"),
+    "GAT": lambda a, b: GATConv(a, b),
+    "gated": ResGatedGraphConv,
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_random_networks_tell_apart_none_of_exp_s_pairs_and_all_once_nodes_have_names(exp, name):
     torch.manual_seed(0)
-    layers = [GINConv(a, 16).double() for a in (2, 16, 16, 16)]
+    layers = [NETWORKS[name](a, 16).double() for a in (2, 16, 16)]
     pool = GlobalPool(16, "sum")
 
     def run(x):

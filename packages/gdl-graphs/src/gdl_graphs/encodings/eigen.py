@@ -78,7 +78,8 @@ def laplacians(graph: Graph, weight: Tensor, degree: Tensor, nodes: Tensor, norm
     offsets = graph.incidence.ptr.long().cpu()
     place = torch.full((graph.num_nodes,), -1, dtype=torch.int64)
     place[nodes.reshape(-1)] = torch.arange(count * size)
-    edges = torch.cat([torch.arange(int(offsets[row[0]]), int(offsets[row[-1] + 1])) for row in nodes])
+    first, counts = offsets[nodes[:, 0]], offsets[nodes[:, -1] + 1] - offsets[nodes[:, 0]]
+    edges = torch.arange(int(counts.sum())) + (first - counts.cumsum(0) + counts).repeat_interleave(counts)
     receiver = place[graph.incidence.receiver.long().cpu()[edges]]
     sender = place[graph.incidence.sender.long().cpu()[edges]]
     adjacency = torch.zeros(count * size, size, dtype=torch.float64)

@@ -35,11 +35,12 @@ def random_walk_encoding(graph: Graph, steps: int, dtype: torch.dtype | None = N
     found = share.new_zeros(graph.num_nodes, steps)
     for first in range(0, largest, BLOCK):
         columns = torch.arange(first, min(first + BLOCK, largest), device=graph.device)
-        here = local[:, None] == columns  # node i starts where its place in its sample is the column
-        at = here.to(share.dtype)
+        here = (local[:, None] == columns).nonzero(as_tuple=True)  # where a node's place in its sample is the column
+        at = share.new_zeros(graph.num_nodes, len(columns))
+        at[here] = 1.0
         for step in range(steps):
             at = aggregate(graph.incidence, at, share)
-            found[:, step] += torch.where(here, at, 0).sum(1)
+            found[here[0], step] = at[here]
     return found.to(dtype or torch.get_default_dtype())
 
 
