@@ -98,7 +98,7 @@ class GraphStore:
         features: Tensor | Iterable[Tensor] | None = None,
         labels: Tensor | None = None,
     ) -> Self:
-        """Write a graph that need never be in memory, by a counting sort in two passes; memory is 16 bytes per node.
+        """Write a graph that need never be in memory: a counting sort in two passes, 24 bytes per node and a chunk.
 
         Args:
             folder: made if needed; what it holds of an earlier graph is overwritten.
