@@ -5,8 +5,9 @@ import sys
 import torch
 import triton.language as tl
 from gdl_core.incidence import Incidence, cuda
-from gdl_graphs.kernels import edge_attention_cuda as kernels
 from gdl_graphs.kernels import edge_attention_kernels as k
+from gdl_graphs.kernels import edge_attention_programs as programs
+from gdl_graphs.kernels.edge_attention_cuda import _tiles
 from triton_tools import assert_same, build
 
 EDGES, SENDERS, RECEIVERS, HEADS, DEPTH, CHANNELS = 70, 8, 9, 3, 5, 6
@@ -74,12 +75,12 @@ def compile_all() -> None:
         for kind in kinds:
             flag = kind != "gat"
             flags = {"KIND": kind, "FACTOR": 0.2, "HAS_BIAS": flag, "THRESHOLD": 99 * flag, "GROW": 1.25}
-            tiles = kernels._tiles(4, 1 if kind == "gat" else 16, 16, 2048)
-            build(kernels._row_attention, pointers, numbers, **flags, **common, **tiles)
-            build(kernels._sender_backward, pointers, numbers, **flags, **common, **tiles)
+            tiles = _tiles(4, 1 if kind == "gat" else 16, 16, 2048)
+            build(programs.row_attention, pointers, numbers, **flags, **common, **tiles)
+            build(programs.sender_backward, pointers, numbers, **flags, **common, **tiles)
         tiles = {"HEADS": 4, "CHANNELS": 16}
-        build(kernels._merge_pieces, pointers, numbers, **common, **tiles)
-        build(kernels._receiver_backward, pointers, numbers, SLOPE=0.2, CHUNK=32, **common, **tiles)
+        build(programs.merge_pieces, pointers, numbers, **common, **tiles)
+        build(programs.receiver_backward, pointers, numbers, SLOPE=0.2, CHUNK=32, **common, **tiles)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ Triton decides at import whether it interprets. `interpret` compares every kerne
 compiles every kernel to machine code for a GPU that need not be there.
 """
 
+from collections.abc import Mapping
+
 import torch
 
 INDICES = ("ptr", "index", "slot", "sender", "receiver", "places")
@@ -18,12 +20,12 @@ def assert_same(kernel, *arguments: object, **tolerance: float) -> tuple:
     return both[0]
 
 
-def build(kernel, pointers: dict[str, str], numbers: dict[str, str], **constants: object) -> None:
+def build(kernel, pointers: Mapping[str, str], numbers: Mapping[str, str], **constants: object) -> None:
     """Compile `kernel`: arguments of these names and types, `INDICES` are int32."""
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource, compile
 
-    kinds = dict.fromkeys(INDICES, "*i32") | pointers | numbers | dict.fromkeys(constants, "constexpr")
+    kinds = {**dict.fromkeys(INDICES, "*i32"), **pointers, **numbers, **dict.fromkeys(constants, "constexpr")}
     signature = {name: kinds[name] for name in kernel.arg_names}
     places = {(kernel.arg_names.index(name),): value for name, value in constants.items()}
     binary = compile(ASTSource(kernel, signature, places), target=GPUTarget("cuda", 90, 32))

@@ -36,16 +36,26 @@ def _block_sum(first, last, index, weight, x, acc):
 
 
 @compile_kernel
-def _block_squares(first, last, index, weight, x, acc, squares):
-    """squares[c] = sum of (m - mean)^2 over the block's messages m, whose sum is acc."""
+def _block_squares(first, last, index, weight, x, mean, acc):
+    """acc[c] = sum of (weight[k] x[index[k], c] - mean[c])^2."""
     one = x.dtype.type(1)
-    share = one / x.dtype.type(last - first)
-    squares[:] = 0
-    for k in range(first, last):
+    acc[:] = 0
+    k = first
+    while k + 4 <= last:
+        x0, x1, x2, x3 = x[index[k]], x[index[k + 1]], x[index[k + 2]], x[index[k + 3]]
+        w0, w1, w2, w3 = one, one, one, one
+        if weight.size:
+            w0, w1, w2, w3 = weight[k], weight[k + 1], weight[k + 2], weight[k + 3]
+        for c in range(acc.size):
+            a0, a1, a2, a3 = w0 * x0[c] - mean[c], w1 * x1[c] - mean[c], w2 * x2[c] - mean[c], w3 * x3[c] - mean[c]
+            acc[c] += (a0 * a0 + a1 * a1) + (a2 * a2 + a3 * a3)
+        k += 4
+    while k < last:
         row, w = x[index[k]], weight[k] if weight.size else one
-        for c in range(squares.size):
-            away = w * row[c] - acc[c] * share
-            squares[c] += away * away
+        for c in range(acc.size):
+            away = w * row[c] - mean[c]
+            acc[c] += away * away
+        k += 1
 
 
 @compile_kernel
@@ -71,7 +81,7 @@ def _row_statistics(lo, hi, ptr, index, weight, x, total, variance, largest, sma
     """values[i] = those of (sum, variance, max, min) that are asked for, and the edges of the last two."""
     channels = x.shape[1]
     acc, squares, best = np.empty(channels, x.dtype), np.empty(channels, x.dtype), np.empty(channels, x.dtype)
-    edge = np.empty(channels, edges.dtype)
+    mean, edge = np.empty(channels, x.dtype), np.empty(channels, edges.dtype)
     extremes = int(total) + int(variance)
     for i in range(lo, hi):
         start, stop = ptr[i], ptr[i + 1]
@@ -89,11 +99,13 @@ def _row_statistics(lo, hi, ptr, index, weight, x, total, variance, largest, sma
                 if variance:
                     m2 = values[i, 1]
                     apart = m2 if alone else squares
-                    _block_squares(first, last, index, weight, x, block, apart)
+                    for c in range(channels):
+                        mean[c] = block[c] / now
+                    _block_squares(first, last, index, weight, x, mean, apart)
                     if not alone:  # Chan, Golub and LeVeque (1983), eq. 2.1
                         ratio = before * now / (before + now)
                         for c in range(channels):
-                            gap = acc[c] / now - sums[c] / before
+                            gap = mean[c] - sums[c] / before
                             m2[c] += squares[c] + ratio * gap * gap
                 if not alone:
                     for c in range(channels):
@@ -127,16 +139,17 @@ def _row_backward(lo, hi, ptr, index, slot, weight, x, coefficient, edges, total
         for k in range(ptr[j], ptr[j + 1]):
             i, e = index[k], edges.dtype.type(slot[k])
             w = weight[e] if weight.size else one
-            if total:
+            if variance:
+                a, b, own = coefficient[i, 0], coefficient[i, 1], x[j]
+                for c in range(channels):
+                    dm[c] = a[c] + b[c] * (w * own[c])
+            elif total:
                 a = coefficient[i, 0]
                 for c in range(channels):
                     dm[c] = a[c]
             else:
-                dm[:] = 0
-            if variance:
-                b, own = coefficient[i, 1], x[j]
                 for c in range(channels):
-                    dm[c] += b[c] * w * own[c]
+                    dm[c] = zero
             for q in range(edges.shape[1]):
                 g, where = coefficient[i, extremes + q], edges[i, q]
                 for c in range(channels):
