@@ -56,7 +56,7 @@ def learning_rate(step: int, done: float, options: argparse.Namespace) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("text", type=Path)
-    numbers = {"channels": 128, "blocks": 4, "heads": 4, "context": 128, "batch": 32, "warmup": 100, "threads": 2}
+    numbers = {"channels": 128, "blocks": 4, "heads": 4, "context": 128, "batch": 16, "warmup": 100, "threads": 2}
     numbers |= {"seed": 0, "steps": 0, "sample": 400}
     for name, value in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=value)
