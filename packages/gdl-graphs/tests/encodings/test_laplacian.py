@@ -124,6 +124,15 @@ def test_iteration_on_components_gives_what_a_dense_eigenproblem_gives(name, kee
     assert torch.allclose(sparse.vectors, dense.vectors, atol=1e-7)
 
 
+def test_of_an_eigenspace_of_very_many_dimensions_iteration_gives_a_part(monkeypatch):
+    monkeypatch.setattr(eigen, "DENSE_NODES", 50)
+    monkeypatch.setattr("gdl_graphs.encodings.lanczos.MOST_COPIES", 4)
+    star = of(nx.star_graph(150))  # the eigenvalue 1 149 times
+    found = laplacian_encoding(star, 3, dtype=F64)
+    assert torch.allclose(found.values, torch.ones(1, 3, dtype=F64)) and 3 < int(found.multiplicity[0, 0]) < 20
+    assert torch.allclose(matrix(star, True) @ found.vectors, found.vectors, atol=1e-10)
+
+
 def test_the_spectrum_of_a_complete_graph_and_of_a_ring_in_closed_form():
     assert torch.allclose(
         laplacian_spectrum(of(nx.complete_graph(5))), torch.tensor([0, 1.25, 1.25, 1.25, 1.25]).double(), atol=1e-12

@@ -64,7 +64,10 @@ def test_batches_are_taken_apart_exactly(pairs):
     with pytest.raises(ValueError, match="at least one"):
         PairSet.collate([])
     assert pickle.loads(pickle.dumps(pairs)).num_pairs == 26
-    assert str(PairSet.of(4)) == "PairSet(1 x 4²)" or "4²" in str(PairSet.of(4))
+    assert str(PairSet.of(4)) == "PairSet(1 x 4² pairs)"
+    assert str(pairs) == "PairSet(4 samples, 26 pairs)"
+    with pytest.raises(ValueError, match="a whole number from 0"):
+        PairSet.of([3, -1])
 
 
 def test_values_of_a_graph_are_its_adjacency_its_edge_features_and_its_nodes_on_the_diagonal(draw):
