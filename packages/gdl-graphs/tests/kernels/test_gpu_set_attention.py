@@ -29,7 +29,8 @@ def test_values_and_gradients_agree_with_the_reference(causal, dtype, monkeypatc
     for device, backend, precision in (("cpu", "reference", torch.float64), ("cuda", "cuda", dtype)):
         monkeypatch.setenv("GDL_KERNELS", backend)
         at = [value.to(device, precision).requires_grad_() for value in inputs]
-        y = packed_attention(*at, *(offsets(sizes).to(device) for sizes in SIZES), causal)
+        ptr_q, ptr_k = (offsets(sizes).to(device) for sizes in SIZES)
+        y = packed_attention(at[0], at[1], at[2], ptr_q, ptr_k, causal)
         upstream = torch.linspace(-1, 1, y.numel(), dtype=torch.float64).reshape(y.shape).to(device, precision)
         results.append([value.detach().cpu().double() for value in (y, *torch.autograd.grad(y, at, upstream))])
     tolerance = {torch.float32: 1e-4, torch.float64: 1e-10, torch.bfloat16: 5e-2}[dtype]
@@ -39,12 +40,13 @@ def test_values_and_gradients_agree_with_the_reference(causal, dtype, monkeypatc
 
 def test_twenty_runs_are_bitwise_equal_and_none_waits_for_the_device():
     at = [value.cuda().requires_grad_() for value in tensors(torch.float32)]
-    ptrs, results = [offsets(sizes).cuda() for sizes in SIZES], []
-    packed_attention(*at, *ptrs).sum().backward()  # compiled before the device is watched
+    ptr_q, ptr_k = (offsets(sizes).cuda() for sizes in SIZES)
+    results = []
+    packed_attention(at[0], at[1], at[2], ptr_q, ptr_k).sum().backward()  # compiled before the device is watched
     torch.cuda.set_sync_debug_mode("error")
     try:
         for _ in range(20):
-            y = packed_attention(*at, *ptrs)
+            y = packed_attention(at[0], at[1], at[2], ptr_q, ptr_k)
             results.append((y, *torch.autograd.grad(y.square().sum(), at)))
     finally:
         torch.cuda.set_sync_debug_mode("default")

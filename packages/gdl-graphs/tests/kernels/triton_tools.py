@@ -5,22 +5,23 @@ compiles every kernel to machine code for a GPU that need not be there.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 
 INDICES = ("ptr", "index", "slot", "sender", "receiver", "places")
 
 
-def assert_same(kernel, *arguments: object, **tolerance: float) -> tuple:
+def assert_same(kernel, *arguments: object, rtol: float | None = None, atol: float | None = None) -> tuple:
     """Compare the Triton backend of `kernel` with its reference and return what the reference gives."""
     expected, got = kernel.reference(*arguments), kernel.backend("cuda")(*arguments)
     both = (expected, got) if isinstance(expected, tuple) else ((expected,), (got,))
     for one, two in zip(*both, strict=True):
-        torch.testing.assert_close(two, one, equal_nan=True, msg=lambda text: f"{kernel}: {text}", **tolerance)
+        torch.testing.assert_close(two, one, rtol=rtol, atol=atol, equal_nan=True, msg=lambda text: f"{kernel}: {text}")
     return both[0]
 
 
-def build(kernel, pointers: Mapping[str, str], numbers: Mapping[str, str], **constants: object) -> None:
+def build(kernel, pointers: Mapping[Any, str], numbers: Mapping[Any, str], **constants: object) -> None:
     """Compile `kernel`: arguments of these names and types, `INDICES` are int32."""
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource, compile
