@@ -192,3 +192,16 @@ def test_the_first_point_that_is_not_finite_is_named():
         neighbours(x, 1)
     with pytest.raises(TypeError, match=r"points must be floating-point coordinates, got torch.int64"):
         neighbours(torch.zeros(3, 2, dtype=torch.int64), 1)
+
+
+def test_many_dimensions_are_searched_by_products_with_the_same_answer():
+    draw = torch.Generator().manual_seed(1)
+    points = torch.randint(3, (300, 20), generator=draw).double() + 1e6  # far from the origin, and full of ties
+    distance = (points[:, None] - points[None]).square().sum(-1)
+    distance.fill_diagonal_(torch.inf)
+    expected = distance.sort(dim=1, stable=True).indices[:, :7]
+    found = neighbours(points, k=7).incidence
+    assert torch.equal(found.sender.reshape(300, 7).long(), expected.sort(dim=1).values)
+    radius = 4.0
+    ball = neighbours(points, radius=radius).incidence
+    assert torch.equal(ball.to_dense().bool(), distance <= radius**2)

@@ -1,16 +1,17 @@
-"""Close pairs of points in open space: SciPy's k-d tree on the CPU, all pairs in chunks elsewhere.
+"""Close pairs of points in open space: SciPy's k-d tree for few dimensions on the CPU, all pairs in chunks otherwise.
 
-Every function returns ``(candidate, query)`` index tensors. Trees only propose pairs: distances are recomputed by one
-formula in float64, so that the answer does not depend on who proposed them.
+Every function returns ``(candidate, query)`` index tensors. Trees and matrix products only propose pairs: distances are
+recomputed by one formula in float64, so that the answer does not depend on who proposed them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 _SLACK = 1 + 1e-9  # by which trees are asked for a little more than is kept
-_CHUNK = 1 << 24  # distances that the brute-force path holds at once
+_CHUNK = 1 << 22  # distances that the brute-force path holds at once
+_TREE_DIMENSIONS = 12  # beyond, a k-d tree looks at nearly every point
 
 
 def pairs_within(x: Tensor, q: Tensor, radius: float) -> tuple[Tensor, Tensor]:
@@ -18,12 +19,9 @@ def pairs_within(x: Tensor, q: Tensor, radius: float) -> tuple[Tensor, Tensor]:
     if len(x) == 0 or len(q) == 0:
         return _none(x)
     if not _uses_tree(x):
-        found = [
-            (c, r + first)
-            for first, d2 in _all_distances(x, q)
-            for r, c in [(d2 <= radius * radius).nonzero(as_tuple=True)]
-        ]
-        return torch.cat([c for c, _ in found]), torch.cat([r for _, r in found])
+        c, r = _propose(x, q, lambda d2: torch.full_like(d2[:, :1], radius * radius))
+        keep = squared_distance(x[c], q[r]) <= radius * radius
+        return c[keep], r[keep]
     from scipy.spatial import KDTree
 
     pairs = KDTree(q.numpy()).sparse_distance_matrix(KDTree(x.numpy()), radius * _SLACK, output_type="ndarray")
@@ -37,9 +35,8 @@ def nearest_pairs(x: Tensor, q: Tensor, k: int) -> tuple[Tensor, Tensor]:
     if len(q) == 0:
         return _none(x)
     if not _uses_tree(x):
-        found = [d2.sort(dim=1, stable=True).indices[:, :k] for _, d2 in _all_distances(x, q)]
-        c = torch.cat(found).reshape(-1)
-        return c, torch.arange(len(q), device=x.device).repeat_interleave(k)
+        c, r = _propose(x, q, lambda d2: d2.topk(k, dim=1, largest=False, sorted=False).values.amax(1, keepdim=True))
+        return keep_nearest(x, q, c, r, k)
     from scipy.spatial import KDTree
 
     tree = KDTree(x.numpy())
@@ -79,10 +76,20 @@ def squared_distance(x: Tensor, y: Tensor) -> Tensor:
     return total
 
 
-def _all_distances(x: Tensor, q: Tensor) -> Iterator[tuple[int, Tensor]]:
+def _propose(x: Tensor, q: Tensor, bound: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """All pairs whose squared distance is at most ``bound(d2[m, n]) -> [m, 1]``, and a few more, up to rounding."""
+    centre = x.mean(0)
+    x, q = x - centre, q - centre
+    x2, q2 = x.square().sum(1), q.square().sum(1)
+    slack = 1e-11 * (x2.max() + q2.max())  # a matrix product is not the formula of `squared_distance`
     rows = max(1, _CHUNK // len(x))
+    found = []
     for first in range(0, len(q), rows):
-        yield first, squared_distance(x[None], q[first : first + rows, None])
+        part = slice(first, first + rows)
+        d2 = torch.addmm(x2 + q2[part, None], q[part], x.T, alpha=-2)
+        r, c = (d2 <= bound(d2) * _SLACK + slack).nonzero(as_tuple=True)
+        found.append((c, r + first))
+    return torch.cat([c for c, _ in found]), torch.cat([r for _, r in found])
 
 
 def _none(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -91,4 +98,4 @@ def _none(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _uses_tree(x: Tensor) -> bool:
-    return x.device.type == "cpu"
+    return x.device.type == "cpu" and x.shape[1] <= _TREE_DIMENSIONS
