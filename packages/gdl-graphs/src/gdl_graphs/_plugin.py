@@ -150,7 +150,7 @@ def gdl_components():
 
 @hookimpl
 def gdl_cases(component):
-    from gdl_graphs.cases import cases
+    from gdl_graphs._cases import cases
 
     yield from cases(component.kind, component.name)
 

@@ -4,28 +4,16 @@ from collections.abc import Sequence
 from typing import get_args
 
 import torch
-from gdl_core.geometry import Domain, Readout, check_channels
+from gdl_core.geometry import Domain, Readout
 from gdl_core.incidence import reduce, segment_softmax
 from gdl_core.incidence.operations import Reduction
 from gdl_core.representations import FieldType, as_type
 from torch import Tensor, nn
 
-from gdl_graphs.points import Points
+from gdl_graphs.layers.checks import points_of
 
 REDUCTIONS: tuple[str, ...] = get_args(Reduction)
 NORMALISATIONS = ("softmax", "sigmoid")
-
-
-def points_of(domain: Domain | None, where: nn.Module) -> Points:
-    """Return `domain`, which must be a `Points`.
-
-    Raises:
-        TypeError: if it is None or of another kind.
-    """
-    if not isinstance(domain, Points):
-        got = "none" if domain is None else repr(domain)
-        raise TypeError(f"{type(where).__name__} needs a Graph or a PointSet to know its samples, got {got}.")
-    return domain
 
 
 class GlobalPool(Readout):
@@ -61,8 +49,7 @@ class GlobalPool(Readout):
         self.reductions = reductions
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
-        check_channels(x, self.in_type, -1, self)
-        ptr = points_of(domain, self).ptr
+        ptr = points_of(x, domain, self).ptr
         pooled = [reduce(ptr, x, name) for name in self.reductions]  # type: ignore[arg-type]
         return pooled[0] if len(pooled) == 1 else torch.cat(pooled, -1)
 
@@ -112,8 +99,7 @@ class AttentionPool(Readout):
         self.value, self.normalise = value, normalise
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
-        check_channels(x, self.in_type, -1, self)
-        ptr = points_of(domain, self).ptr
+        ptr = points_of(x, domain, self).ptr
         score = self.gate(x)
         score = score.to(torch.promote_types(score.dtype, torch.float32))  # 1e5 shares of bfloat16 do not add to 1
         share = segment_softmax(ptr, score) if self.normalise == "softmax" else score.sigmoid()

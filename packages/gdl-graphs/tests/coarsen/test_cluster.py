@@ -5,7 +5,7 @@ import pickle
 import pytest
 import torch
 from gdl_core.errors import UnknownNameError
-from gdl_graphs.cases.inputs import random_graph
+from gdl_graphs._cases.inputs import random_graph
 from gdl_graphs.coarsen.cluster import ClusterPool, VoxelGrid
 from gdl_graphs.coarsen.spectral import SpectralClusters, spectral_clusters
 from gdl_graphs.graph import Graph

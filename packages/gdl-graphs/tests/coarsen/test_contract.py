@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from gdl_graphs.cases.inputs import random_graph
+from gdl_graphs._cases.inputs import random_graph
 from gdl_graphs.coarsen.contract import contract, induced
 from gdl_graphs.graph import Graph
 

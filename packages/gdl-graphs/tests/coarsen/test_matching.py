@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from gdl_graphs.cases.inputs import random_graph
+from gdl_graphs._cases.inputs import random_graph
 from gdl_graphs.coarsen.contract import contract
 from gdl_graphs.coarsen.matching import EdgePool, best_matching, graclus
 from gdl_graphs.coarsen.order import colours, mix, pairs

@@ -3,8 +3,8 @@
 import pytest
 import torch
 from gdl_core.testing.measure import group_elements
-from gdl_graphs.cases.coarsen import TWO, soft_graph
-from gdl_graphs.cases.inputs import random_graph
+from gdl_graphs._cases.coarsen import TWO, soft_graph
+from gdl_graphs._cases.inputs import random_graph
 from gdl_graphs.coarsen.cluster import ClusterPool, VoxelGrid
 from gdl_graphs.coarsen.contract import contract
 from gdl_graphs.coarsen.matching import EdgePool, graclus

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from gdl_graphs.cases.inputs import random_graph
+from gdl_graphs._cases.inputs import random_graph
 from gdl_graphs.coarsen.topk import TopKPool, top_nodes
 from gdl_graphs.graph import Graph
 from gdl_graphs.layers.gcn import GCNConv

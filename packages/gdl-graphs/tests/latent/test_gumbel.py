@@ -7,7 +7,7 @@ import pytest
 import torch
 from gdl_core.incidence import aggregate
 from gdl_core.testing.measure import group_elements
-from gdl_graphs.cases.inputs import random_graph
+from gdl_graphs._cases.inputs import random_graph
 from gdl_graphs.graph import Graph
 from gdl_graphs.latent import search
 from gdl_graphs.latent.gumbel import GumbelGraph, SigmoidGraph, gumbel_noise, log_probability

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from gdl_core.testing.measure import assert_equivariant, group_elements
-from gdl_graphs.cases.inputs import random_graph, signals
+from gdl_graphs._cases.inputs import random_graph, signals
 from gdl_graphs.coarsen.select import Unpool
 from gdl_graphs.coarsen.topk import TopKPool
 from gdl_graphs.graph import Graph

@@ -16,8 +16,8 @@ from gdl_graphs import (
     PointSet,
     run_as,
 )
-from gdl_graphs.cases.convolution import CASES
-from gdl_graphs.cases.inputs import signals
+from gdl_graphs._cases.convolution import CASES
+from gdl_graphs._cases.inputs import signals
 from gdl_graphs.layers.message_passing import FLAVOURS
 from torch import nn
 

@@ -5,8 +5,8 @@ import torch
 from gdl_core.geometry import Signal
 from gdl_core.testing.measure import assert_equivariant
 from gdl_graphs import Graph
-from gdl_graphs.cases import convolution, norm
-from gdl_graphs.cases.inputs import random_graph
+from gdl_graphs._cases import convolution, norm
+from gdl_graphs._cases.inputs import random_graph
 
 CASES = {
     f"{name}-{case.name}": case

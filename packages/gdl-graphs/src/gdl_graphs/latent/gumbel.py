@@ -1,7 +1,7 @@
 """Differentiable graphs: neighbours sampled by Gumbel top-k, and dense graphs of sigmoid weights."""
 
 import torch
-from gdl_core.geometry import Domain, check_channels
+from gdl_core.geometry import Domain
 from gdl_core.incidence import edge_dot, gather, reduce
 from gdl_core.kernels.philox import new_seed
 from gdl_core.representations import FieldType
@@ -11,7 +11,7 @@ from gdl_graphs.coarsen.order import mix
 from gdl_graphs.graph import Graph
 from gdl_graphs.latent.rewiring import Rewiring, centred, pick_edges, rewired
 from gdl_graphs.latent.search import Noise, best, pick_terms
-from gdl_graphs.readout import points_of
+from gdl_graphs.layers.checks import points_of
 
 ESTIMATORS = ("straight-through", "score-function")
 
@@ -83,8 +83,7 @@ class GumbelGraph(Rewiring):
     def forward(
         self, x: Tensor, domain: Domain | None = None, seed: Tensor | int | None = None, keys: Tensor | None = None
     ) -> tuple[Tensor, Domain]:
-        check_channels(x, self.in_type, -1, self)
-        points = points_of(domain, self)
+        points = points_of(x, domain, self)
         points.check(x, "GumbelGraph")
         if seed is None and self.training:
             seed = new_seed(x.device)
@@ -159,8 +158,7 @@ class SigmoidGraph(Rewiring):
         self.radius = nn.Parameter(torch.tensor(float(radius)))
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> tuple[Tensor, Domain]:
-        check_channels(x, self.in_type, -1, self)
-        points = points_of(domain, self)
+        points = points_of(x, domain, self)
         points.check(x, "SigmoidGraph")
         i = Graph.complete(points.ptr.diff().tolist(), self.loop).incidence.to(x.device)
         space = centred(x, points)

@@ -1,6 +1,6 @@
 """Dynamic graphs: the nearest neighbours in feature space."""
 
-from gdl_core.geometry import Domain, Layer, check_channels
+from gdl_core.geometry import Domain, Layer
 from gdl_core.incidence import neighbours
 from gdl_core.incidence.operations import Reduction
 from gdl_core.representations import FieldType
@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from gdl_graphs.graph import Graph
 from gdl_graphs.latent.rewiring import Rewiring, centred, pick_edges, rewired
 from gdl_graphs.latent.search import best
+from gdl_graphs.layers.checks import points_of
 from gdl_graphs.layers.edge_conv import EdgeConv
 from gdl_graphs.points import Points
-from gdl_graphs.readout import points_of
 
 TREE_AXES = 6  # up to which a tree is faster than all pairs
 TREE_POINTS = 2000  # from which it is
@@ -71,8 +71,7 @@ class KNNGraph(Rewiring):
         self.k, self.loop = k, loop
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> tuple[Tensor, Domain]:
-        check_channels(x, self.in_type, -1, self)
-        points = points_of(domain, self)
+        points = points_of(x, domain, self)
         points.check(x, "KNNGraph")
         return x, knn_graph(x, points, self.k, self.loop)
 
@@ -120,8 +119,7 @@ class DynamicEdgeConv(Layer):
         self.conv = EdgeConv(in_type, out_type, network, aggregation=aggregation)
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
-        check_channels(x, self.in_type, -1, self)
-        points = points_of(domain, self)
+        points = points_of(x, domain, self)
         points.check(x, "DynamicEdgeConv")
         return self.conv(x, knn_graph(x, points, self.k, self.loop))
 

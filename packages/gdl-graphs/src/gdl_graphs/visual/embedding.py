@@ -61,5 +61,7 @@ def draw_classes(points: Tensor, labels: Tensor, names: Sequence[str], title: st
     panel.set_xticks([])
     panel.set_yticks([])
     panel.set_title(title, fontsize=10)
-    figure.legend(loc="outside lower center", ncols=max(1, min(4, len(names))), fontsize=8, frameon=False, markerscale=1.5)
+    figure.legend(
+        loc="outside lower center", ncols=max(1, min(4, len(names))), fontsize=8, frameon=False, markerscale=1.5
+    )
     return figure

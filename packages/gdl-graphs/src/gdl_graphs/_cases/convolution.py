@@ -6,7 +6,7 @@ from typing import Any
 from gdl_core.plugins import Case
 from torch import nn
 
-from gdl_graphs.cases.inputs import FEATURED, GRAPH, LOOPED, WEIGHTED, signals
+from gdl_graphs._cases.inputs import FEATURED, GRAPH, LOOPED, WEIGHTED, signals
 from gdl_graphs.graph import Graph
 from gdl_graphs.layers.cheb import ChebConv
 from gdl_graphs.layers.edge_conv import EdgeConv

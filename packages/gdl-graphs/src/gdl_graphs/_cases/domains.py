@@ -2,7 +2,7 @@
 
 from gdl_core.plugins import Case
 
-from gdl_graphs.cases.inputs import FEATURED, GRAPH, SET, SETS, WEIGHTED, random_graph, signals
+from gdl_graphs._cases.inputs import FEATURED, GRAPH, SET, SETS, WEIGHTED, random_graph, signals
 from gdl_graphs.graph import Graph
 
 TWO = Graph.collate([random_graph(4, 6, positions=2), random_graph(3, 5, positions=2)])

@@ -2,7 +2,7 @@
 
 from gdl_core.plugins import Case
 
-from gdl_graphs.cases.inputs import GRAPH, SETS, signals
+from gdl_graphs._cases.inputs import GRAPH, SETS, signals
 from gdl_graphs.encodings.encoders import DegreeEncoder, RandomWalkEncoder
 from gdl_graphs.encodings.signs import RandomSign, SignNet
 from gdl_graphs.layers.gin import GINConv

@@ -2,7 +2,7 @@
 
 from gdl_core.plugins import Case
 
-from gdl_graphs.cases.inputs import GRAPH, SET, SETS, signals
+from gdl_graphs._cases.inputs import GRAPH, SET, SETS, signals
 from gdl_graphs.layers.mlp import mlp
 from gdl_graphs.sets.deep_sets import DeepSets, DeepSetsNet
 from gdl_graphs.sets.point_net import Alignment, PointNet

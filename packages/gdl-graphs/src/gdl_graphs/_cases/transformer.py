@@ -2,7 +2,7 @@
 
 from gdl_core.plugins import Case
 
-from gdl_graphs.cases.inputs import GRAPH, SET, SETS, signals
+from gdl_graphs._cases.inputs import GRAPH, SET, SETS, signals
 from gdl_graphs.transformer.attention import MultiHeadAttention
 from gdl_graphs.transformer.block import Decoder, Encoder, FeedForward, TransformerBlock
 from gdl_graphs.transformer.positions import LearnedPositions, SinusoidalPositions

@@ -5,7 +5,7 @@ from gdl_core.geometry import Signal
 from gdl_core.plugins import Case
 from gdl_core.representations import FieldType
 
-from gdl_graphs.cases.inputs import random_graph, signals
+from gdl_graphs._cases.inputs import random_graph, signals
 from gdl_graphs.coarsen.cluster import ClusterPool, VoxelGrid
 from gdl_graphs.coarsen.contract import contract
 from gdl_graphs.coarsen.matching import EdgePool, graclus

@@ -2,7 +2,7 @@
 
 from gdl_core.plugins import Case
 
-from gdl_graphs.cases.inputs import FEATURED, GRAPH, LOOPED, signals
+from gdl_graphs._cases.inputs import FEATURED, GRAPH, LOOPED, signals
 from gdl_graphs.layers.gat import GATConv
 from gdl_graphs.layers.gatv2 import GATv2Conv
 from gdl_graphs.layers.transformer_conv import TransformerConv

@@ -2,7 +2,7 @@
 
 from gdl_core.plugins import Case
 
-from gdl_graphs.cases.inputs import FEATURED, GRAPH, signals
+from gdl_graphs._cases.inputs import FEATURED, GRAPH, signals
 from gdl_graphs.layers.gin import GINConv, GINEConv
 from gdl_graphs.layers.gps import GPSConv
 from gdl_graphs.models.gps import GPS

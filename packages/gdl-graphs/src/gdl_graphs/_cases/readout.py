@@ -3,7 +3,7 @@
 from gdl_core.plugins import Case
 from torch import nn
 
-from gdl_graphs.cases.inputs import GRAPH, SETS, random_graph, signals
+from gdl_graphs._cases.inputs import GRAPH, SETS, random_graph, signals
 from gdl_graphs.graph import Graph
 from gdl_graphs.readout import AttentionPool, GlobalPool
 

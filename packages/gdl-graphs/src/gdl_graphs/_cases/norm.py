@@ -2,7 +2,7 @@
 
 from gdl_core.plugins import Case
 
-from gdl_graphs.cases.inputs import GRAPH, SET, SETS, random_graph, signals
+from gdl_graphs._cases.inputs import GRAPH, SET, SETS, random_graph, signals
 from gdl_graphs.graph import Graph
 from gdl_graphs.layers.norm import BatchNorm, GraphNorm, InstanceNorm, LayerNorm, PairNorm
 

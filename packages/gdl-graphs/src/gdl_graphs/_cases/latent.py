@@ -2,7 +2,7 @@
 
 from gdl_core.plugins import Case
 
-from gdl_graphs.cases.inputs import GRAPH, SET, signals
+from gdl_graphs._cases.inputs import GRAPH, SET, signals
 from gdl_graphs.latent.gumbel import GumbelGraph, SigmoidGraph
 from gdl_graphs.latent.knn import DynamicEdgeConv, KNNGraph
 from gdl_graphs.point_set import PointSet

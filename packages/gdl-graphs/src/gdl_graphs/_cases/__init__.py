@@ -24,4 +24,4 @@ FAMILIES = (
 def cases(kind: str, name: str) -> Iterator[Case]:
     """Yield the cases of a component: those that a module of this package lists under its name in `CASES`."""
     for family in FAMILIES:
-        yield from import_module(f"gdl_graphs.cases.{family}").CASES.get((kind, name), ())
+        yield from import_module(f"gdl_graphs._cases.{family}").CASES.get((kind, name), ())

@@ -2,7 +2,7 @@
 
 from gdl_core.plugins import Case
 
-from gdl_graphs.cases.inputs import signals
+from gdl_graphs._cases.inputs import signals
 from gdl_graphs.encodings.basis_net import BasisNet
 from gdl_graphs.higher_order.ign import IGNContract, IGNExpand, IGNLinear, IGNReadout
 from gdl_graphs.higher_order.pair_set import PairSet
