@@ -71,5 +71,5 @@ def test_a_wrong_reduction_and_a_missing_domain_are_refused_in_a_sentence():
         GlobalPool(2, ())
     with pytest.raises(ValueError, match="softmax or sigmoid, got 'tanh'"):
         AttentionPool(2, gate=nn.Linear(2, 1), normalise="tanh")
-    with pytest.raises(TypeError, match="GlobalPool needs a Graph or a PointSet to know its samples, got none"):
+    with pytest.raises(TypeError, match="GlobalPool needs a Graph or a PointSet to know its samples, got no domain"):
         GlobalPool(2)(torch.zeros(3, 2))

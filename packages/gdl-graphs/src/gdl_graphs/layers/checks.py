@@ -7,7 +7,6 @@ from gdl_core.geometry import Domain, check_channels
 from gdl_core.geometry.layer import Part
 from torch import Tensor
 
-from gdl_graphs import readout
 from gdl_graphs.graph import Graph
 from gdl_graphs.points import Points
 
@@ -36,9 +35,12 @@ def points_of(x: Tensor, domain: Domain | None, layer: Part) -> Points:
         ValueError: if `x` has other channels or another number of rows.
     """
     check_channels(x, layer.in_type, -1, layer)
-    points = readout.points_of(domain, layer)
-    points.check(x, type(layer).__name__)
-    return points
+    where = type(layer).__name__
+    if not isinstance(domain, Points):
+        got = "no domain" if domain is None else f"{domain}"
+        raise TypeError(f"{where} needs a Graph or a PointSet to know its samples, got {got}.")
+    domain.check(x, where)
+    return domain
 
 
 def edge_features_of(graph: Graph, channels: int, layer: Part) -> Tensor:
