@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from gdl_core.incidence import Incidence, aggregate, edge_dot, gather, reduce, segment_softmax
+from gdl_core.incidence import Incidence, aggregate, broadcast, edge_dot, gather, reduce, segment_softmax
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 
@@ -29,13 +29,15 @@ def operations(graph):
         "edge_dot": (edge_dot, (x, y)),
         "gather": (lambda i, x: gather(i, x, "sender"), (x,)),
         "sum": (lambda i, v: reduce(i, v, "sum"), (v,)),
+        "var": (lambda i, v: reduce(i, v, "var"), (v,)),
+        "broadcast": (lambda i, x: broadcast(i, x, EDGES), (x,)),
         "max": (lambda i, v: reduce(i, v, "max"), (v,)),
         "min": (lambda i, v: reduce(i, v, "min"), (v,)),
         "softmax": (segment_softmax, (v,)),
     }
 
 
-NAMES = ("aggregate", "mean", "edge_dot", "gather", "sum", "max", "min", "softmax")
+NAMES = ("aggregate", "mean", "edge_dot", "gather", "sum", "var", "broadcast", "max", "min", "softmax")
 
 
 @pytest.mark.parametrize("name", NAMES)
