@@ -45,7 +45,7 @@ def prefetch(x, index, first, count):
     for k in range(first + AHEAD, min(first + AHEAD + count, index.size)):
         start = index[k] * size
         for c in range(start, start + size, step):
-            _prefetch_place(x, c)
+            _prefetch_place(x, c)  # pyright: ignore[reportCallIssue]  # Numba passes the context
 
 
 def exp(x):
