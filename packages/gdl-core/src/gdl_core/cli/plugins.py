@@ -44,12 +44,13 @@ def _table(found: list[dict]) -> str:
         hooks = " ".join(hook.removeprefix("gdl_") for hook in record["hooks"])
         owner = f"{record['distribution']} {record['version']}"
         rows.append((record["name"], record["status"], api, owner, hooks or "-"))
-    lines = []
     header, *printed = table(("name", "status", "api", "distribution", "hooks"), rows).splitlines()
-    for line, record in zip(printed, found, strict=True):
+    starts = [place for place, line in enumerate(printed) if not line.startswith(" ")]  # long rows are wrapped
+    lines = [header]
+    for start, stop, record in zip(starts, [*starts[1:], len(printed)], found, strict=True):
         reason = textwrap.wrap(record["reason"], WIDTH - 6, break_long_words=False, break_on_hyphens=False)
-        lines += [line, *(f"      {more}" for more in reason)]
-    return "\n".join([header, *lines])
+        lines += [*printed[start:stop], *(f"      {more}" for more in reason)]
+    return "\n".join(lines)
 
 
 def _show(name: str) -> int:
