@@ -1,3 +1,6 @@
+# /// script
+# dependencies = ["torch_geometric==2.8.1"]
+# ///
 """Graph layers against PyTorch Geometric's, forward and backward, its default mode and its best sparse one.
 
     python benchmarks/graphs_layers.py [--nodes 100000] [--edges 1600000] [--channels 64] [--pairs 5] [--threads 2]

@@ -1,3 +1,6 @@
+# /// script
+# dependencies = ["torch_geometric==2.8.1"]
+# ///
 """Readouts, coarsenings and dynamic graphs, against PyTorch Geometric's where it has the same, forward and backward.
 
     python benchmarks/graphs_pooling.py [--samples 4000] [--size 25] [--edges 400] [--channels 64] [--pairs 5]

@@ -1,3 +1,6 @@
+# /// script
+# dependencies = ["torch_geometric==2.8.1"]
+# ///
 """Neighbour sampling from memory-mapped files against PyTorch Geometric's loader, and against plain torch.
 
     python benchmarks/graphs_sampling.py [--nodes 1000000] [--edges 16000000] [--channels 64] [--batch 1024]

@@ -1,3 +1,6 @@
+# /// script
+# dependencies = ["torch_geometric==2.8.1"]
+# ///
 """Attention on batches of uneven samples: packed against padding, forward and backward.
 
     python benchmarks/graphs_sets.py [--channels 64] [--heads 4] [--pairs 7] [--threads 2]

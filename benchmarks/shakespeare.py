@@ -1,6 +1,6 @@
 """A character Transformer on tiny Shakespeare within a time budget: validation loss, steps per second, a sample.
 
-    python benchmarks/shakespeare.py PATH/TO/input.txt [--seconds 720] [--threads 2] [--channels 128] …
+    python benchmarks/shakespeare.py [PATH/TO/input.txt] [--seconds 720] [--threads 2] [--channels 128] …
 
 Trains `CharTransformer` on the first 90 % of the text and prints the mean cross-entropy (nats per character) over all
 of the last 10 %, read in windows of the context length.
@@ -55,7 +55,8 @@ def learning_rate(step: int, done: float, options: argparse.Namespace) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("text", type=Path)
+    shared = Path(__file__).resolve().parents[2] / "shared" / "data" / "text_tinyshakespeare" / "input.txt"
+    parser.add_argument("text", type=Path, nargs="?", default=shared)
     numbers = {"channels": 128, "blocks": 4, "heads": 4, "context": 128, "batch": 16, "warmup": 100, "threads": 2}
     numbers |= {"seed": 0, "steps": 0, "sample": 400}
     for name, value in numbers.items():
