@@ -150,7 +150,7 @@ def to_pyg(graph: Graph, x: Tensor | None = None) -> Any:
     Raises:
         ImportError: if PyTorch Geometric is not installed.
     """
-    from torch_geometric.data import Data
+    from torch_geometric.data import Data  # pyright: ignore[reportMissingImports]
 
     made = Data(x=x, edge_index=graph.edge_index(), edge_attr=graph.edge_features, pos=graph.positions)
     made.num_nodes = graph.num_nodes

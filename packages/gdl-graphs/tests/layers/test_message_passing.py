@@ -93,7 +93,7 @@ def test_conv_is_attention_is_message_passing(name):
             assert one is None or (one - two).abs().max() <= 1e-12 * max(1.0, float(two.abs().max()))
 
 
-@pytest.mark.parametrize("aggregation", ["sum", "mean", "max", "min"])
+@pytest.mark.parametrize("aggregation", ["sum", "mean", "var", "max", "min"])
 @pytest.mark.parametrize("cls", [Convolutional, Halves, SoftNeighbours])
 def test_containment_holds_for_every_aggregation(draw, cls, aggregation):
     graph, x = draw(7, 25, weight=True), torch.randn(7, 3, dtype=torch.float64)

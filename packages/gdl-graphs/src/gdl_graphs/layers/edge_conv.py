@@ -56,7 +56,7 @@ class EdgeConv(MessagePassing):
 
     def propagate(self, x: Tensor, graph: Graph) -> Tensor:
         last = list(self.nn)[1:]
-        if self.aggregation in ("sum", "mean") or not all(map(rises, last)):
+        if self.aggregation not in ("max", "min") or not all(map(rises, last)):
             return super().propagate(x, graph)
         # What only rises has its maximum where x_v has: no message is made.
         receiver, sender = self.ends(x)

@@ -41,7 +41,8 @@ class MessagePassing(Layer):
     Args:
         in_type: the channels of x.
         out_type: the channels of h.
-        aggregation: ⊕: "sum", "mean", "max" or "min"; left out, that of the class. A node that receives nothing gets 0.
+        aggregation: ⊕: "sum", "mean", "var", "max" or "min"; left out, that of the class. A node that receives nothing
+            gets 0.
 
     Raises:
         UnknownNameError: if there is no such aggregation.
@@ -110,7 +111,7 @@ class Attentional(MessagePassing):
         if self.aggregation in ("sum", "mean"):
             return aggregate(graph.incidence, self.transform(x), self.attention(x, graph), self.aggregation == "mean")
         y, weight = self.transform(x), self.attention(x, graph)
-        if y.dim() > 2:
+        if self.aggregation not in ("max", "min") or y.dim() > 2:
             return MessagePassing.propagate(self, x, graph)
         return aggregate_extreme(graph.incidence, y, self.aggregation, weight)
 
