@@ -124,3 +124,11 @@ def test_a_read_only_installation_works(tmp_path):
         [sys.executable, "-W", "error", "-c", code], env=env, capture_output=True, text=True, check=False
     )
     assert run.stdout.strip() == "2.0", run.stderr
+
+
+def test_machine_code_is_kept_apart_for_each_state_of_the_sources(tmp_path):
+    (tmp_path / "helper.py").write_text("one = 1\n")
+    before = cpu._version.__wrapped__(tmp_path)
+    assert before == cpu._version.__wrapped__(tmp_path)
+    (tmp_path / "helper.py").write_text("one = 1.0\n")
+    assert before != cpu._version.__wrapped__(tmp_path)

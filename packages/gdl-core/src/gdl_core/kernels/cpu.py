@@ -7,11 +7,14 @@ result is bitwise the same for any number of threads.
 """
 
 import bisect
+import functools
+import hashlib
 import itertools
 import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -39,13 +42,25 @@ def compile_kernel(function: Callable[..., None]) -> Callable[..., None]:
     with _LOCK:
         # Numba picks a function's cache folder when it is decorated, from this setting; by default it would write
         # into the installed package. NUMBA_CACHE_DIR, if the user set it, wins.
-        before, config.CACHE_DIR = config.CACHE_DIR, config.CACHE_DIR or str(folder / "numba")
+        place = folder / "numba" / _version(Path(function.__code__.co_filename).parent)
+        before, config.CACHE_DIR = config.CACHE_DIR, config.CACHE_DIR or str(place)
         try:
             return numba.njit(cache=True, **options)(function)
         except (RuntimeError, OSError):  # no folder can be written: compile in every process
             return numba.njit(**options)(function)
         finally:
             config.CACHE_DIR = before
+
+
+@functools.cache
+def _version(folder: Path) -> str:
+    """A name for the state of the sources in `folder` and of this one, which a kernel's helpers come from.
+
+    Numba itself looks at the file of the kernel only, so a change in a helper would leave old machine code in use.
+    """
+    stats = [(path.name, path.stat()) for place in (folder, Path(__file__).parent) for path in place.glob("*.py")]
+    text = repr(sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def run_rows(kernel: Callable[..., None], ptr: np.ndarray, width: int, *args: Any) -> None:
