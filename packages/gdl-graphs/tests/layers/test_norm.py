@@ -108,7 +108,7 @@ def test_pair_norm_fixes_the_mean_square_distance_of_pairs():
 @pytest.mark.parametrize("layer", [LayerNorm(3, "sample"), InstanceNorm(3), GraphNorm(3), PairNorm(3)])
 def test_norms_of_samples_need_to_know_them(layer):
     with pytest.raises(
-        TypeError, match=f"{type(layer).__name__} needs a Graph or a PointSet to know its samples, got none"
+        TypeError, match=f"{type(layer).__name__} needs a Graph or a PointSet to know its samples, got no domain"
     ):
         layer(torch.zeros(4, 3))
 
