@@ -133,7 +133,8 @@ def cases(options: argparse.Namespace, dtype: torch.dtype) -> list[Case]:
             [left, right, value],
             lambda a, b, v: gat_attention(index, a, b, v)[0],
             gat_rival,
-            (rows + edges + nodes + e * h * b) + (2 * rows + edges + 3 * nodes + 4 * scores),
+            # between the passes: sums with the slopes of the leaky ReLU, in float32
+            2 * (rows + edges + e * h * b + 4 * n * f) + 5 * nodes + 2 * scores,
         ),
         Case(
             f"GATv2, {h} heads",

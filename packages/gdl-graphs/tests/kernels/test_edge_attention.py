@@ -112,6 +112,31 @@ def test_first_and_second_derivatives(name, rate):
     assert torch.autograd.gradgradcheck(run, (*tensors, bias), fast_mode=True)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("slope", [-0.5, 0.0, 1.0, 1.5])
+def test_derivatives_of_each_result_of_gat_alone_for_any_slope(slope, backend, monkeypatch):
+    """The backward pass takes what receivers get from sums of the forward pass, which hold the slopes."""
+    monkeypatch.setenv("GDL_KERNELS", backend)
+    inc, tensors = relation(), arguments("gat", SENDERS, RECEIVERS)
+
+    def run(result: int, *inputs: Tensor) -> Tensor:
+        results = gat_attention(inc, *inputs, negative_slope=slope, dropout=0.3, seed=torch.tensor(11))
+        return results[result][: RECEIVERS - 2]  # the others have no edges: -inf
+
+    for result in (0, 1):
+        inputs = tensors[: 3 - result]  # the log-sum-exp does not depend on the values
+        rest = tensors[3 - result :]
+        assert torch.autograd.gradcheck(lambda *x, result=result, rest=rest: run(result, *x, *rest), inputs)
+
+
+def test_without_gradients_gat_computes_nothing_for_them():
+    inc, tensors = relation(), [t.detach() for t in arguments("gat", SENDERS, RECEIVERS)]
+    structure = (inc.ptr, inc.sender, inc.receiver, inc.ptr_t, inc.receiver_t, inc.perm)
+    for train, rows in ((False, 0), (True, RECEIVERS)):
+        results = kernels.gat_attention(*structure, *tensors, None, None, 0.2, 0.0, train)
+        assert [len(x) for x in results] == [RECEIVERS, RECEIVERS, rows, rows]
+
+
 @pytest.mark.parametrize(("name", "biased"), [("dot", False), ("dot", True), ("gat", True), ("gatv2", True)])
 def test_operators_are_registered_as_pytorch_asks(name, biased):
     inc, tensors = relation(), arguments(name, SENDERS, RECEIVERS)
@@ -119,10 +144,10 @@ def test_operators_are_registered_as_pytorch_asks(name, biased):
     bias = normal(inc.num_edges, HEADS, seed=5).requires_grad_() if biased else None
     shared = (*structure, *tensors, bias, torch.tensor(5))
     forward, backward = KERNELS[name]
-    torch.library.opcheck(forward.op, (*shared, 0.3, 0.25))
     channels = tensors[1 if name == "gatv2" else 2].shape[2]
-    made = [normal(RECEIVERS, HEADS, *rest).requires_grad_() for rest in ((), (), (channels,))]
-    torch.library.opcheck(backward.op, (*shared, *made, 0.3, 0.25))
+    made = [normal(RECEIVERS, HEADS, *rest).requires_grad_() for rest in ((), (), (channels,), (channels,), ())]
+    torch.library.opcheck(forward.op, (*shared, 0.3, 0.25, *[True] * (name == "gat")))
+    torch.library.opcheck(backward.op, (*shared, *made[: 5 if name == "gat" else 3], 0.3, 0.25))
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64])

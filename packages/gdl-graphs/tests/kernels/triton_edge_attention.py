@@ -11,7 +11,7 @@ from gdl_graphs.kernels.edge_attention_cuda import _tiles
 from triton_tools import assert_same, build
 
 EDGES, SENDERS, RECEIVERS, HEADS, DEPTH, CHANNELS = 70, 8, 9, 3, 5, 6
-PIECES = ("top", "total", "out", "right", "value", "left")
+PIECES = ("top", "total", "out", "steep", "sloped", "right", "value", "left")
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 2e-2}
 
 
@@ -49,17 +49,21 @@ def interpret() -> None:
                     extra = (bias.nan_to_num(neginf=-3.0), extra[1])
                 numbers = (0.25, 0.4 if extra[1] is not None else 0.0)
                 limits = {"rtol": tolerance, "atol": tolerance}
-                out, lse = assert_same(forward, *relation, *inputs, *extra, *numbers, **limits)
+                train = [True] * (name == "gat_attention")
+                out, lse, *more = assert_same(forward, *relation, *inputs, *extra, *numbers, *train, **limits)
+                if train and extra == (None, None):
+                    assert_same(forward, *relation, *inputs, *extra, *numbers, False, **limits)
                 delta, upstream = torch.randn(lse.shape, generator=g, dtype=lse.dtype), randn(*out.shape)
                 limits["atol"] *= 8
-                assert_same(backward, *relation, *inputs, *extra, lse, delta, upstream, *numbers, **limits)
+                assert_same(backward, *relation, *inputs, *extra, lse, delta, upstream, *more, *numbers, **limits)
     large = [1e4 * x.float() for x in sets["edge_attention"]]
     out, lse = k.edge_attention.backend("cuda")(*relation, *large, None, None, 1.0, 0.0)
     assert out.isfinite().all() and lse[:7].isfinite().all() and lse[7:].eq(-torch.inf).all()
     nothing = Incidence.from_edges(torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int64), 2, 3)
     relation = (nothing.ptr, nothing.sender, nothing.receiver, nothing.ptr_t, nothing.receiver_t, nothing.perm)
-    out, lse = k.gat_attention(*relation, torch.ones(3, 2), torch.ones(2, 2), torch.ones(2, 2, 4), None, None, 0.2, 0.0)
-    assert out.eq(0).all() and lse.eq(-torch.inf).all()
+    inputs = (torch.ones(3, 2), torch.ones(2, 2), torch.ones(2, 2, 4), None, None)
+    out, lse, sloped, mean_slope = k.gat_attention(*relation, *inputs, 0.2, 0.0, True)
+    assert lse.eq(-torch.inf).all() and all(x.eq(0).all() for x in (out, sloped, mean_slope))
 
 
 def compile_all() -> None:
@@ -68,7 +72,15 @@ def compile_all() -> None:
     for x, dtype, kinds in cases:
         wide = "*fp64" if dtype == tl.float64 else "*fp32"
         names = ("left", "right", "value", "attention", "bias", "g", "out", "dright", "dvalue", "dleft")
-        internal = ("lse", "delta", "dscore", "dattention", *(f"piece_{what}" for what in PIECES))
+        internal = (
+            "lse",
+            "delta",
+            "dscore",
+            "dattention",
+            "sloped",
+            "mean_slope",
+            *(f"piece_{what}" for what in PIECES),
+        )
         pointers = dict.fromkeys(names, x) | dict.fromkeys(internal, wide) | {"seed": "*i64"}
         numbers = dict.fromkeys(("rows", "edges", "heads", "depth", "channels"), "i32")
         common = {"DTYPE": dtype, "LONG": cuda.LONG}
@@ -76,10 +88,11 @@ def compile_all() -> None:
             flag = kind != "gat"
             flags = {"KIND": kind, "FACTOR": 0.2, "HAS_BIAS": flag, "THRESHOLD": 99 * flag, "GROW": 1.25}
             tiles = _tiles(4, 1 if kind == "gat" else 16, 16, 2048)
-            build(programs.row_attention, pointers, numbers, **flags, **common, **tiles)
-            build(programs.sender_backward, pointers, numbers, **flags, **common, **tiles)
+            build(programs.row_attention, pointers, numbers, TRAIN=not flag, **flags, **common, **tiles)
+            build(programs.sender_backward, pointers, numbers, KEEP=flag, **flags, **common, **tiles)
         tiles = {"HEADS": 4, "CHANNELS": 16}
-        build(programs.merge_pieces, pointers, numbers, **common, **tiles)
+        for train in (False, True):
+            build(programs.merge_pieces, pointers, numbers, TRAIN=train, **common, **tiles)
         build(programs.receiver_backward, pointers, numbers, SLOPE=0.2, CHUNK=32, **common, **tiles)
 
 

@@ -83,7 +83,9 @@ def gat_attention(
     _check(where, "value", value, (incidence.num_senders, h, None), incidence)
     seed = _check_edges(where, incidence, h, bias, dropout, seed)
     inputs = (receiver_score, sender_score, value, bias, seed)
-    out, lse = kernels.gat_attention(*_structure(incidence), *inputs, float(negative_slope), float(dropout))
+    train = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in inputs)
+    numbers = (float(negative_slope), float(dropout), train)
+    out, lse, _, _ = kernels.gat_attention(*_structure(incidence), *inputs, *numbers)
     return out, lse
 
 

@@ -310,6 +310,51 @@ def _add_products(out, i, w, x, index, first, count):
 
 
 @inline
+def accumulate_two(out, also, i, part, also_part, shrink, is_first, w, v, x, index, first, count):
+    """`accumulate` to `out` with weights w and to `also` with weights v, from one visit to each row."""
+    if is_first:
+        _add_two_products(out, also, i, w, v, x, index, first, count)
+    else:
+        part[:], also_part[:] = 0, 0
+        _add_two_products(part, also_part, 0, w, v, x, index, first, count)
+        add_block(out, i, part, shrink)
+        add_block(also, i, also_part, shrink)
+
+
+@inline
+def _add_two_products(out, also, i, w, v, x, index, first, count):
+    k = 0
+    while k + 4 <= count:
+        j0, j1, j2, j3 = index[first + k], index[first + k + 1], index[first + k + 2], index[first + k + 3]
+        for h in range(w.shape[0]):
+            w0, w1, w2, w3 = w[h, k], w[h, k + 1], w[h, k + 2], w[h, k + 3]
+            v0, v1, v2, v3 = v[h, k], v[h, k + 1], v[h, k + 2], v[h, k + 3]
+            for c in range(x.shape[2]):
+                x0, x1, x2, x3 = x[j0, h, c], x[j1, h, c], x[j2, h, c], x[j3, h, c]
+                out[i, h, c] += (w0 * x0 + w1 * x1) + (w2 * x2 + w3 * x3)
+                also[i, h, c] += (v0 * x0 + v1 * x1) + (v2 * x2 + v3 * x3)
+        k += 4
+    while k < count:
+        j0 = index[first + k]
+        for h in range(w.shape[0]):
+            w0, v0 = w[h, k], v[h, k]
+            for c in range(x.shape[2]):
+                out[i, h, c] += w0 * x[j0, h, c]
+                also[i, h, c] += v0 * x[j0, h, c]
+        k += 1
+
+
+@inline
+def add_sums(out, shrink, d, count):
+    """out[h] = out[h] shrink[h] + sum_k d[h, k]."""
+    for h in range(d.shape[0]):
+        total = d.dtype.type(0)
+        for k in range(count):
+            total += d[h, k]
+        out[h] = out[h] * shrink[h] + total
+
+
+@inline
 def accumulate_slopes(out, i, w, own, other, index, first, count, slope):
     """out[i, h] += sum_k w[h, k] leaky'(own[i, h] + other[index[k], h]), four edges at a time."""
     k = 0
@@ -381,3 +426,14 @@ def finish(out, lse, i, top, total):
         for c in range(out.shape[2]):
             out[i, h, c] *= share
         lse[i, h] = top[h] + np.log(total[h])
+
+
+@inline
+def finish_slopes(sloped, mean_slope, i, steep, total):
+    """Divide by the sums of exponentials; rows without edges are 0."""
+    one, zero = sloped.dtype.type(1), sloped.dtype.type(0)
+    for h in range(sloped.shape[1]):
+        share = one / total[h] if total[h] != 0 else zero
+        for c in range(sloped.shape[2]):
+            sloped[i, h, c] *= share
+        mean_slope[i, h] = steep[h] * share

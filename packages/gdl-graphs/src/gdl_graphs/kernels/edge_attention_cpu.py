@@ -1,8 +1,8 @@
 """The Numba backend of attention over edges; each function takes the arguments of its reference.
 
 The loops know float32 and float64; half-precision nodes are widened before and rounded once after. The backward pass
-goes over the edges twice, by receivers and by senders, and computes scores anew in both: beyond its results it needs
-two numbers per receiver and head, and no tensor of edges.
+goes over the edges twice, by receivers and by senders (GAT's by senders only), and computes scores anew each time:
+beyond its results it needs two numbers per receiver and head, and no tensor of edges.
 """
 
 from typing import Any
@@ -52,9 +52,13 @@ def gat_attention(
     seed: Tensor | None,
     negative_slope: float,
     dropout: float,
-) -> tuple[Tensor, Tensor]:
+    train: bool,
+) -> Four:
     nodes = (receiver_score, sender_score, value)
-    return _forward(loops.gat_forward, ptr, sender, nodes, value, bias, seed, negative_slope, dropout)
+    dtype, shape = accumulate_in(*nodes, bias), (len(ptr) - 1 if train else 0, *value.shape[1:])
+    more = torch.empty(shape, dtype=dtype), torch.empty(shape[:2], dtype=dtype)
+    numbers = (negative_slope, dropout)
+    return *_forward(loops.gat_forward, ptr, sender, nodes, value, bias, seed, *numbers, more), *more
 
 
 def gatv2_attention(
@@ -117,14 +121,17 @@ def gat_attention_backward(
     lse: Tensor,
     delta: Tensor,
     g: Tensor,
+    sloped: Tensor,
+    mean_slope: Tensor,
     negative_slope: float,
     dropout: float,
 ) -> Four:
     a, b, v = _arrays(lse.dtype, receiver_score, sender_score, value)
     da, db, dv = np.empty_like(a), np.empty_like(b), np.empty_like(v)
     shared, dbias = _shared(bias, seed, lse, delta, g, negative_slope, dropout)
-    run_rows(loops.gat_receivers, *_rows(ptr, g), *_numpy(sender), a, b, v, *shared, da, dbias)
-    run_rows(loops.gat_senders, *_rows(ptr_t, g), *_numpy(receiver_t, perm), b, a, v, *shared, db, dv)
+    rows = _arrays(lse.dtype, g, sloped, delta, mean_slope)
+    run_rows(loops.gat_receivers, np.arange(len(a) + 1), *_rows(ptr, g)[1:], *rows, da)
+    run_rows(loops.gat_senders, *_rows(ptr_t, g), *_numpy(receiver_t, perm), b, a, v, *shared, db, dv, dbias)
     return _results((da, db, dv), (receiver_score, sender_score, value), dbias, bias)
 
 
@@ -171,13 +178,15 @@ def _forward(
     seed: Tensor | None,
     number: float,
     dropout: float,
+    more: tuple[Tensor, ...] = (),
 ) -> tuple[Tensor, Tensor]:
+    """The first two results; the loop fills `more`."""
     dtype = accumulate_in(*nodes, bias)
     out = torch.empty(len(ptr) - 1, *value.shape[1:], dtype=dtype)
     lse = torch.empty(out.shape[:2], dtype=dtype)
     numbers = _numbers(dtype, seed, number, dropout)
     arrays = (*_numpy(sender), *_arrays(dtype, *nodes), _edge_array(bias, dtype), *numbers)
-    run_rows(loop, *_rows(ptr, out), *arrays, *_numpy(out, lse))
+    run_rows(loop, *_rows(ptr, out), *arrays, *_numpy(out, lse, *more))
     return out.to(value.dtype), lse
 
 

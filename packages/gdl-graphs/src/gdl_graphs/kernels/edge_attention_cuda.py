@@ -5,7 +5,8 @@ order. Edges come in chunks, whose senders are gathered as tiles ``[edge, head, 
 the base 2, and addresses in 64 bits.
 
 The backward pass gathers receivers once, at their senders, where the gradients of senders are summed and that of each
-edge's score is written; what receivers get is then a sum over the edges of scores, or a product with them.
+edge's score is written, if it is needed; what receivers get is then a sum over their edges of products with the scores.
+For GAT, whose forward pass left sums over their edges, it is a product of rows.
 """
 
 # pyright: reportArgumentType=false, reportOperatorIssue=false, reportCallIssue=false
@@ -21,6 +22,8 @@ from gdl_core.kernels.philox import threshold
 from torch import Tensor
 
 from gdl_graphs.kernels import edge_attention_programs as programs
+
+Four = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def _tiles(heads: int, depth: int, channels: int, elements: int) -> dict[str, int]:
@@ -54,7 +57,9 @@ def _forward(
     seed: Tensor | None,
     factor: float,
     dropout: float,
+    more: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
+    """The first two results; `more` is filled with what else GAT's backward pass needs."""
     ptr, sender = structure[:2]
     dtype = accumulate_in(left, right, value, attention, bias)
     rows, edges, (_, heads, channels) = ptr.shape[0] - 1, sender.shape[0], value.shape
@@ -65,6 +70,8 @@ def _forward(
         return out, lse
     count, tiles = num_pieces(edges), _tiles(heads, depth, channels, 4096)
     pieces = [lse.new_empty(max(count, 1), heads, *size) for size in ((), (), (channels,))]
+    pieces += [torch.empty_like(pieces[place]) for place in (1, 2)] if more else [lse, lse]
+    results = (out, lse, *(more or (lse, lse)))
     constants = _constants(kind, factor, seed, dropout, dtype)
     grid = triton.cdiv(heads, tiles["HEADS"])
     tensors = [lse if x is None else x.contiguous() for x in (left, right, value, attention, bias, seed)]
@@ -72,14 +79,14 @@ def _forward(
         ptr,
         sender,
         *tensors,
-        out,
-        lse,
+        *results,
         *pieces,
         rows,
         edges,
         heads,
         depth,
         channels,
+        TRAIN=more is not None,
         HAS_BIAS=bias is not None,
         **constants,
         **tiles,
@@ -87,11 +94,11 @@ def _forward(
     if count:
         programs.merge_pieces[rows, grid](
             ptr,
-            out,
-            lse,
+            *results,
             *pieces,
             heads,
             channels,
+            TRAIN=more is not None,
             DTYPE=cuda.TL[dtype],
             LONG=cuda.LONG,
             HEADS=tiles["HEADS"],
@@ -115,11 +122,15 @@ def _backward(
     factor: float,
     dropout: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of `right`, `value` and the scores; `right` and `value` are one for GATv2."""
+    """The gradients of `right`, `value` and the scores; `right` and `value` are one for GATv2.
+
+    GAT has use for those of the scores only if there is a bias.
+    """
     _, sender, _, ptr, index, slot = structure
     rows, edges, (_, heads, channels) = ptr.shape[0] - 1, sender.shape[0], value.shape
     depth = left.shape[2] if left.dim() == 3 else 1
-    dscore = lse.new_empty(edges, heads)
+    keep = kind != "gat" or bias is not None
+    dscore = lse.new_empty(edges if keep else 0, heads)
     dvalue = value.new_empty(value.shape)
     dright = dvalue if kind == "gatv2" else right.new_empty(right.shape)
     if not rows or not heads:
@@ -142,6 +153,7 @@ def _backward(
         heads,
         depth,
         channels,
+        KEEP=keep,
         HAS_BIAS=bias is not None,
         **constants,
         **tiles,
@@ -220,10 +232,13 @@ def gat_attention(
     seed: Tensor | None,
     negative_slope: float,
     dropout: float,
-) -> tuple[Tensor, Tensor]:
+    train: bool,
+) -> Four:
     structure = (ptr, sender, receiver, ptr_t, receiver_t, perm)
     inputs = (receiver_score, sender_score, value, None, bias, seed)
-    return _forward(structure, "gat", *inputs, negative_slope, dropout)
+    dtype, shape = accumulate_in(*inputs[:-1]), (ptr.shape[0] - 1 if train else 0, *value.shape[1:])
+    more = value.new_empty(shape, dtype=dtype), value.new_empty(shape[:2], dtype=dtype)
+    return *_forward(structure, "gat", *inputs, negative_slope, dropout, more if train else None), *more
 
 
 def gat_attention_backward(
@@ -241,14 +256,16 @@ def gat_attention_backward(
     lse: Tensor,
     delta: Tensor,
     g: Tensor,
+    sloped: Tensor,
+    mean_slope: Tensor,
     negative_slope: float,
     dropout: float,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     structure = (ptr, sender, receiver, ptr_t, receiver_t, perm)
     inputs = (receiver_score, sender_score, value, None, bias, seed, lse, delta, g)
     dsender, dvalue, dz = _backward(structure, "gat", *inputs, negative_slope, dropout)
-    dreceiver = cuda.segment_sum(ptr, None, None, dz, False).to(receiver_score.dtype)
-    return dreceiver, dsender, dvalue, _of_bias(dz, bias)
+    dreceiver = (g.to(lse.dtype) * sloped).sum(-1) - delta * mean_slope
+    return dreceiver.to(receiver_score.dtype), dsender, dvalue, _of_bias(dz, bias)
 
 
 def gatv2_attention(

@@ -8,7 +8,7 @@ and for the gradient ``g`` of `out` and ``delta[i] = <g[i], out[i]> - (gradient 
 
     dp = m <g[i], value[j]>,   ds = p (dp - delta[i]),   dvalue[j] = sum p m g[i];
 
-ds is the gradient of a bias, and the rest follows from how s was made. Only inputs, out and lse are kept. A backward
+ds is the gradient of a bias, and the rest follows from how s was made. Only inputs and outputs are kept. A backward
 operator is a function of its arguments alone (lse and delta are among them), so that autograd of its reference gives
 derivatives of any order. A row without edges, or all of whose scores are -inf, has out = 0 and lse = -inf.
 
@@ -33,6 +33,7 @@ from gdl_core.kernels.kernel import Kernel
 from gdl_core.kernels.philox import keep
 from torch import Tensor
 
+Four = tuple[Tensor, Tensor, Tensor, Tensor]
 _MODULE = "gdl_graphs.kernels.edge_attention_"
 
 # What the references share. `s` is the structure: ptr, sender, receiver, ptr_t, receiver_t, perm.
@@ -62,9 +63,8 @@ def _finite(x: Tensor) -> Tensor:
     return torch.where(x == -torch.inf, 0, x)
 
 
-def _attend(
-    s: tuple[Tensor, ...], scores: Tensor, value: Tensor, seed: Tensor | None, dropout: float
-) -> tuple[Tensor, Tensor]:
+def _softmax(s: tuple[Tensor, ...], scores: Tensor) -> tuple[Tensor, Tensor]:
+    """The weights p of edges, and lse."""
     top, _ = segment_extreme_kernel(s[0], scores.detach(), -torch.inf, True)
     top = _finite(top)
     p = (scores - _to_edges(s, top, False)).exp()
@@ -72,7 +72,13 @@ def _attend(
     nothing = total == 0
     total = torch.where(nothing, 1, total)
     lse = torch.where(nothing, -torch.inf, top + total.log())
-    p = p / _to_edges(s, total, False)
+    return p / _to_edges(s, total, False), lse
+
+
+def _attend(
+    s: tuple[Tensor, ...], scores: Tensor, value: Tensor, seed: Tensor | None, dropout: float
+) -> tuple[Tensor, Tensor]:
+    p, lse = _softmax(s, scores)
     m = _multiplier(p, seed, dropout)
     return aggregate_kernel(*s, value, p if m is None else p * m, False), lse
 
@@ -113,11 +119,13 @@ def _leaky_gradient(z: Tensor, slope: float) -> Tensor:
 
 
 def _setup(tensors: int) -> Callable[[Any, tuple, Any], None]:
-    """Keep the first `tensors` arguments, the outputs if they are needed, and the numbers that follow."""
+    """Keep the first `tensors` arguments, the outputs, of which two have derivatives, and the two numbers."""
 
     def setup(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
-        ctx.numbers = inputs[tensors:]
+        ctx.numbers = inputs[tensors : tensors + 2]
         ctx.save_for_backward(*inputs[:tensors], *output)
+        ctx.mark_non_differentiable(*output[2:])
+        ctx.set_materialize_grads(False)  # they would cost as much as the output
 
     return setup
 
@@ -133,14 +141,15 @@ def _setup_backward(tensors: int) -> Callable[[Any, tuple, Any], None]:
 def _gradient(backward: Callable[[], Kernel]) -> Callable[..., tuple]:
     """The autograd formula of a forward operator: its backward operator on what was kept."""
 
-    def formula(ctx: Any, g: Tensor, g_lse: Tensor) -> tuple:
-        *inputs, out, lse = ctx.saved_tensors
-        wide = lse.dtype
-        delta = (g.to(wide) * out.to(wide)).sum(-1) - g_lse
-        grads = backward()(*inputs, lse, delta, g, *ctx.numbers)
-        # structure; gradients, of which the last is that of the bias; seed and numbers
+    def formula(ctx: Any, g: Tensor | None, g_lse: Tensor | None, *_unused: None) -> tuple:
+        inputs, (out, lse, *more) = ctx.saved_tensors[:11], ctx.saved_tensors[11:]
+        g = torch.zeros_like(out) if g is None else g
+        delta = (g.to(lse.dtype) * out.to(lse.dtype)).sum(-1)
+        delta = delta if g_lse is None else delta - g_lse
+        grads = backward()(*inputs, lse, delta, g, *more, *ctx.numbers)
+        # structure; gradients, of which the last is that of the bias; seed and what is not a tensor
         bias = grads[-1] if inputs[-2] is not None else None
-        return (*[None] * 6, *grads[:-1], bias, None, *[None] * len(ctx.numbers))
+        return (*[None] * 6, *grads[:-1], bias, *[None] * (len(ctx.needs_input_grad) - 10))
 
     return formula
 
@@ -294,7 +303,12 @@ edge_attention = Kernel(
 )
 
 
-# gat_attention: s = leaky(receiver_score[i] + sender_score[j] + bias)
+# gat_attention: s = leaky(z) with z = receiver_score[i] + sender_score[j] + bias
+#
+# The gradient of receiver_score[i] is sum ds leaky'(z) = <g[i], sloped[i]> - delta[i] mean_slope[i], where
+#     sloped[i] = sum p m leaky'(z) value[j],   mean_slope[i] = sum p leaky'(z),
+# which the forward pass sums beside out, so that the backward pass visits edges once, at their senders. They are
+# derivatives already, and have none: the backward operator's own formula differentiates the sum over edges.
 
 
 def _gat_sum(s: tuple[Tensor, ...], receiver_score: Tensor, sender_score: Tensor, bias: Tensor | None) -> Tensor:
@@ -316,12 +330,23 @@ def _gat_attention(
     seed: Tensor | None,
     negative_slope: float,
     dropout: float,
-) -> tuple[Tensor, Tensor]:
-    """``receiver_score[m, h]``, ``sender_score[n, h]``, ``value[n, h, c]``, ``bias[e, h]`` -> as `edge_attention`."""
+    train: bool,
+) -> Four:
+    """``receiver_score[m, h]``, ``sender_score[n, h]``, ``value[n, h, c]``, ``bias[e, h]`` -> as `edge_attention`.
+
+    And sloped ``[m, h, c]`` and mean_slope ``[m, h]`` for the backward pass, without rows unless `train`.
+    """
     s = (ptr, sender, receiver, ptr_t, receiver_t, perm)
     dtype = accumulate_in(receiver_score, sender_score, value, bias)
-    scores = _leaky(_gat_sum(s, receiver_score, sender_score, bias), negative_slope)
-    return _attend(s, scores.to(dtype), value, seed, dropout)
+    z = _gat_sum(s, receiver_score, sender_score, bias).to(dtype)
+    p, lse = _softmax(s, _leaky(z, negative_slope))
+    m = _multiplier(p, seed, dropout)
+    out = aggregate_kernel(*s, value, p if m is None else p * m, False)
+    if not train:
+        return out, lse, lse.new_empty(0, *out.shape[1:]), lse.new_empty(0, lse.shape[1])
+    w = (p * _leaky_gradient(z, negative_slope)).detach()
+    sloped = aggregate_kernel(*s, value.detach().to(dtype), w if m is None else w * m, False)
+    return out, lse, sloped, _to_nodes(s, w, False)
 
 
 def _gat_attention_fake(
@@ -338,10 +363,13 @@ def _gat_attention_fake(
     seed: Tensor | None,
     negative_slope: float,
     dropout: float,
-) -> tuple[Tensor, Tensor]:
+    train: bool,
+) -> Four:
     m, h = receiver_score.shape
     dtype = accumulate_in(receiver_score, sender_score, value, bias)
-    return value.new_empty(m, h, value.shape[2]), value.new_empty(m, h, dtype=dtype)
+    c, rows = value.shape[2], m if train else 0
+    lse = value.new_empty(m, h, dtype=dtype)
+    return value.new_empty(m, h, c), lse, lse.new_empty(rows, h, c), lse.new_empty(rows, h)
 
 
 def _gat_attention_backward(
@@ -359,6 +387,8 @@ def _gat_attention_backward(
     lse: Tensor,
     delta: Tensor,
     g: Tensor,
+    sloped: Tensor,
+    mean_slope: Tensor,
     negative_slope: float,
     dropout: float,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -387,6 +417,8 @@ def _gat_attention_backward_fake(
     lse: Tensor,
     delta: Tensor,
     g: Tensor,
+    sloped: Tensor,
+    mean_slope: Tensor,
     negative_slope: float,
     dropout: float,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -399,7 +431,7 @@ gat_attention_backward = Kernel(
     fake=_gat_attention_backward_fake,
     cpu=_MODULE + "cpu:gat_attention_backward",
     cuda=_MODULE + "cuda:gat_attention_backward",
-    setup_context=_setup_backward(14),
+    setup_context=_setup_backward(16),
     backward=_second_gradient(_gat_attention_backward),
     device_of=6,
 )

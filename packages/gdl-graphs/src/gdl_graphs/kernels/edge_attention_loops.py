@@ -36,24 +36,43 @@ def dot_forward(lo, hi, ptr, index, query, key, value, bias, scale, seed, bound,
 
 
 @compile_kernel
-def gat_forward(lo, hi, ptr, index, own, other, value, bias, slope, seed, bound, grow, out, lse):
-    heads, kind, slot = value.shape[1], value.dtype, index[:0]
-    s, m = b.blocks(heads, kind), b.blocks(heads, kind)
-    part = np.empty((1, heads, value.shape[2]), kind)
-    top, total, shrink = np.empty(heads, kind), np.empty(heads, kind), np.empty(heads, kind)
+def gat_forward(lo, hi, ptr, index, own, other, value, bias, slope, seed, bound, grow, out, lse, sloped, mean_slope):
+    """And sloped[i] = sum p m leaky' value[j], mean_slope[i] = sum p leaky', unless they are empty."""
+    heads, kind, slot, train = value.shape[1], value.dtype, index[:0], mean_slope.size > 0
+    s, w, m = b.blocks(heads, kind), b.blocks(heads, kind), b.blocks(heads, kind)
+    part, other_part = np.empty((1, heads, value.shape[2]), kind), np.empty((1, heads, value.shape[2]), kind)
+    top, total, shrink, steep = (
+        np.empty(heads, kind),
+        np.empty(heads, kind),
+        np.empty(heads, kind),
+        np.empty(heads, kind),
+    )
     for i in range(lo, hi):
-        top[:], total[:], out[i] = -np.inf, 0, 0
+        top[:], total[:], steep[:], out[i] = -np.inf, 0, 0, 0
+        if train:
+            sloped[i] = 0
         for first in range(ptr[i], ptr[i + 1], BLOCK):
-            count = min(BLOCK, ptr[i + 1] - first)
+            count, is_first = min(BLOCK, ptr[i + 1] - first), first == ptr[i]
             b.prefetch(other, index, first, count)
             b.prefetch(value, index, first, count)
-            b.gat_scores(s, m, i, own, other, bias, slot, index, first, count, slope)
+            b.gat_scores(s, w, i, own, other, bias, slot, index, first, count, slope)
             b.raise_top(s, count, top, total, shrink)
             if bound > 0:
                 b.multipliers(m, slot, first, count, seed, bound, grow)
-                b.multiply(s, m, count)
-            b.accumulate(out, i, part, shrink, first == ptr[i], s, value, index, first, count)
+            if train:
+                b.multiply(w, s, count)
+                b.add_sums(steep, shrink, w, count)
+                if bound > 0:
+                    b.multiply(s, m, count)
+                    b.multiply(w, m, count)
+                b.accumulate_two(out, sloped, i, part, other_part, shrink, is_first, s, w, value, index, first, count)
+            else:
+                if bound > 0:
+                    b.multiply(s, m, count)
+                b.accumulate(out, i, part, shrink, is_first, s, value, index, first, count)
         b.finish(out, lse, i, top, total)
+        if train:
+            b.finish_slopes(sloped, mean_slope, i, steep, total)
 
 
 @compile_kernel
@@ -127,34 +146,21 @@ def dot_senders(
 
 
 @compile_kernel
-def gat_receivers(lo, hi, ptr, index, own, other, value, bias, statistics, g, slope, seed, bound, grow, down, dbias):
-    """down[i] = sum ds leaky', dbias = ds leaky'."""
-    heads, kind, slot, one = value.shape[1], value.dtype, index[:0], value.dtype.type(1)
-    s, d, m = b.blocks(heads, kind), b.blocks(heads, kind), b.blocks(heads, kind)
-    slopes = b.blocks(heads, kind)
-    t = np.zeros((2, heads, BLOCK), kind)
+def gat_receivers(lo, hi, rows, g, sloped, delta, mean_slope, down):
+    """down[i] = <g[i], sloped[i]> - delta[i] mean_slope[i]."""
     for i in range(lo, hi):
-        down[i] = 0
-        for first in range(ptr[i], ptr[i + 1], BLOCK):
-            count = min(BLOCK, ptr[i + 1] - first)
-            b.prefetch(other, index, first, count)
-            b.prefetch(value, index, first, count)
-            b.gat_scores(s, slopes, i, own, other, bias, slot, index, first, count, slope)
-            b.dots(d, i, g, value, index, first, count, one)
-            b.row_statistics(t, i, statistics, count)
-            if bound > 0:
-                b.multipliers(m, slot, first, count, seed, bound, grow)
-            b.score_gradients(s, d, m, t, count, bound > 0)
-            b.multiply(d, slopes, count)
-            _store(dbias, d, first, count)
-            _add_sums(down, i, d, count)
+        for h in range(g.shape[1]):
+            total = g.dtype.type(0)
+            for c in range(g.shape[2]):
+                total += g[i, h, c] * sloped[i, h, c]
+            down[i, h] = total - delta[i, h] * mean_slope[i, h]
 
 
 @compile_kernel
 def gat_senders(
-    lo, hi, ptr, index, slot, own, other, value, bias, statistics, g, slope, seed, bound, grow, down, dvalue
+    lo, hi, ptr, index, slot, own, other, value, bias, statistics, g, slope, seed, bound, grow, down, dvalue, dbias
 ):
-    """down[j] = sum ds leaky', dvalue[j] = sum p m g[i]."""
+    """down[j] = sum ds leaky', dvalue[j] = sum p m g[i], dbias = ds leaky'."""
     heads, kind, one = value.shape[1], value.dtype, value.dtype.type(1)
     s, d, m = b.blocks(heads, kind), b.blocks(heads, kind), b.blocks(heads, kind)
     slopes = b.blocks(heads, kind)
@@ -173,7 +179,8 @@ def gat_senders(
                 b.multipliers(m, slot, first, count, seed, bound, grow)
             b.score_gradients(s, d, m, t, count, bound > 0)
             b.multiply(d, slopes, count)
-            _add_sums(down, j, d, count)
+            _store_at(dbias, slot, d, first, count)
+            b.add_sums(down[j], ones, d, count)
             b.accumulate(dvalue, j, part, ones, first == ptr[j], s, g, index, first, count)
 
 
@@ -257,16 +264,15 @@ def _store(out, d, first, count):
 
 
 @b.inline
+def _store_at(out, slot, d, first, count):
+    if out.size:
+        for k in range(count):
+            for h in range(d.shape[0]):
+                out[slot[first + k], h] = d[h, k]
+
+
+@b.inline
 def _scale(d, scale, count):
     for h in range(d.shape[0]):
         for k in range(count):
             d[h, k] *= scale
-
-
-@b.inline
-def _add_sums(out, i, d, count):
-    for h in range(d.shape[0]):
-        total = d.dtype.type(0)
-        for k in range(count):
-            total += d[h, k]
-        out[i, h] += total

@@ -93,6 +93,15 @@ def _store_result(row, h, c, out, lse, top, total, acc, heads, channels):
 
 
 @triton.jit
+def _store_slopes(row, h, c, sloped, mean_slope, total, steep, steep_acc, heads, channels):
+    safe = tl.where(total == 0, 1, total)
+    place = row.to(tl.int64) * heads + h
+    tl.store(mean_slope + place, steep / safe, mask=h < heads)
+    mask = (h < heads)[:, None] & (c < channels)[None, :]
+    tl.store(sloped + place[:, None] * channels + c[None, :], steep_acc / safe[:, None], mask=mask)
+
+
+@triton.jit
 def row_attention(
     ptr,
     index,
@@ -104,9 +113,13 @@ def row_attention(
     seed,
     out,
     lse,
+    sloped,
+    mean_slope,
     piece_top,
     piece_total,
     piece_out,
+    piece_steep,
+    piece_sloped,
     rows,
     edges,
     heads,
@@ -114,6 +127,7 @@ def row_attention(
     channels,
     KIND: tl.constexpr,
     FACTOR: tl.constexpr,
+    TRAIN: tl.constexpr,
     HAS_BIAS: tl.constexpr,
     THRESHOLD: tl.constexpr,
     GROW: tl.constexpr,
@@ -124,7 +138,10 @@ def row_attention(
     DEPTH: tl.constexpr,
     CHANNELS: tl.constexpr,
 ):
-    """Softmax and weighted sum over the short rows, and over the pieces of long rows, which `merge_pieces` joins."""
+    """Softmax and weighted sum over the short rows, and over the pieces of long rows, which `merge_pieces` joins.
+
+    TRAIN, for GAT: the sums with the slopes of the leaky ReLU too.
+    """
     h = tl.program_id(1) * HEADS + tl.arange(0, HEADS)
     d, c = tl.arange(0, DEPTH), tl.arange(0, CHANNELS)
     row, first, last, _length, mine = row_piece(tl.program_id(0), ptr, rows, edges, LONG)
@@ -135,27 +152,37 @@ def row_attention(
         top = tl.full([HEADS], float("-inf"), dtype=DTYPE)
         total = tl.zeros([HEADS], dtype=DTYPE)
         acc = tl.zeros([HEADS, CHANNELS], dtype=DTYPE)
+        steep, steep_acc = total, acc
         for begin in range(first, last, CHUNK):
             k = begin + tl.arange(0, CHUNK)
             live = k < last
             j = tl.load(index + k, mask=live, other=0)
             other = _end(right, j, h, d, live, heads, depth, KIND, DTYPE)
-            s, _z = _score(own, other, _bias(bias, k, h, live, heads, HAS_BIAS, DTYPE), vector, KIND, FACTOR)
+            s, z = _score(own, other, _bias(bias, k, h, live, heads, HAS_BIAS, DTYPE), vector, KIND, FACTOR)
             s = tl.where(live[:, None], s * LOG2E, float("-inf"))
             v = other if KIND == "gatv2" else _vectors(value, j, h, c, live, heads, channels, DTYPE)
             best = tl.max(s, axis=0)
             p = tl.exp2(s - tl.where(best == float("-inf"), 0, best)[None, :])
             w = _drop(p, seed, k, h, heads, THRESHOLD, GROW)
+            if TRAIN:
+                slope = tl.where(z > 0, 1.0, FACTOR).to(DTYPE)
+                new, new_acc = tl.sum(p * slope, axis=0), tl.sum((w * slope)[:, :, None] * v, axis=0)
+                _top, steep, steep_acc = _merge(top, steep, steep_acc, best, new, new_acc)
             top, total, acc = _merge(top, total, acc, best, tl.sum(p, axis=0), tl.sum(w[:, :, None] * v, axis=0))
         pid = tl.program_id(0)
         if pid < rows:
             _store_result(pid, h, c, out, lse, top, total, acc, heads, channels)
+            if TRAIN:
+                _store_slopes(pid, h, c, sloped, mean_slope, total, steep, steep_acc, heads, channels)
         else:
             place = (pid - rows).to(tl.int64) * heads + h
             mask = (h < heads)[:, None] & (c < channels)[None, :]
             tl.store(piece_top + place, top, mask=h < heads)
             tl.store(piece_total + place, total, mask=h < heads)
             tl.store(piece_out + place[:, None] * channels + c[None, :], acc, mask=mask)
+            if TRAIN:
+                tl.store(piece_steep + place, steep, mask=h < heads)
+                tl.store(piece_sloped + place[:, None] * channels + c[None, :], steep_acc, mask=mask)
 
 
 @triton.jit
@@ -163,11 +190,16 @@ def merge_pieces(
     ptr,
     out,
     lse,
+    sloped,
+    mean_slope,
     piece_top,
     piece_total,
     piece_out,
+    piece_steep,
+    piece_sloped,
     heads,
     channels,
+    TRAIN: tl.constexpr,
     DTYPE: tl.constexpr,
     LONG: tl.constexpr,
     HEADS: tl.constexpr,
@@ -183,6 +215,7 @@ def merge_pieces(
         top = tl.full([HEADS], float("-inf"), dtype=DTYPE)
         total = tl.zeros([HEADS], dtype=DTYPE)
         acc = tl.zeros([HEADS, CHANNELS], dtype=DTYPE)
+        steep, steep_acc = total, acc
         for window in range(start // LONG, (stop - 1) // LONG + 1):
             piece = 2 * window + (start > window * LONG).to(tl.int32)  # as in `row_piece`
             place = piece.to(tl.int64) * heads + h
@@ -190,8 +223,14 @@ def merge_pieces(
             new_top = tl.load(piece_top + place, mask=h < heads, other=float("-inf"))
             new_total = tl.load(piece_total + place, mask=h < heads, other=0)
             new = tl.load(piece_out + place[:, None] * channels + c[None, :], mask=mask, other=0)
+            if TRAIN:
+                new_steep = tl.load(piece_steep + place, mask=h < heads, other=0)
+                new_sloped = tl.load(piece_sloped + place[:, None] * channels + c[None, :], mask=mask, other=0)
+                _top, steep, steep_acc = _merge(top, steep, steep_acc, new_top, new_steep, new_sloped)
             top, total, acc = _merge(top, total, acc, new_top, new_total, new)
         _store_result(row, h, c, out, lse, top, total, acc, heads, channels)
+        if TRAIN:
+            _store_slopes(row, h, c, sloped, mean_slope, total, steep, steep_acc, heads, channels)
 
 
 @triton.jit
@@ -231,6 +270,7 @@ def sender_backward(
     channels,
     KIND: tl.constexpr,
     FACTOR: tl.constexpr,
+    KEEP: tl.constexpr,
     HAS_BIAS: tl.constexpr,
     THRESHOLD: tl.constexpr,
     GROW: tl.constexpr,
@@ -241,7 +281,7 @@ def sender_backward(
     DEPTH: tl.constexpr,
     CHANNELS: tl.constexpr,
 ):
-    """The gradients of what senders bring, and of the score of each of their edges (for GAT, within the leaky ReLU)."""
+    """The gradients of what senders bring, and where KEEP of their edges' scores (for GAT, within the leaky ReLU)."""
     h = tl.program_id(1) * HEADS + tl.arange(0, HEADS)
     d, c = tl.arange(0, DEPTH), tl.arange(0, CHANNELS)
     row, first, last, _length, mine = row_piece(tl.program_id(0), ptr, rows, edges, LONG)
@@ -274,8 +314,9 @@ def sender_backward(
                 acc_right += tl.sum(ds, axis=0)[:, None]
             else:
                 acc_right += tl.sum(tl.where(z > 0, ds[:, :, None], (ds * FACTOR)[:, :, None]), axis=0)
-            mask = live[:, None] & (h < heads)[None, :]
-            tl.store(dscore + e[:, None].to(tl.int64) * heads + h[None, :], ds, mask=mask)
+            if KEEP:
+                mask = live[:, None] & (h < heads)[None, :]
+                tl.store(dscore + e[:, None].to(tl.int64) * heads + h[None, :], ds, mask=mask)
         pid = tl.program_id(0)
         if KIND == "gatv2":
             acc += acc_right * tl.sum(vector, axis=0)  # the sum takes away an axis of length one
