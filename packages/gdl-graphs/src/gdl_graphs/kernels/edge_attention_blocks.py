@@ -238,15 +238,6 @@ def multiply(s, m, count):
 
 
 @inline
-def row_statistics(t, i, statistics, count):
-    """t[0] and t[1] = lse and delta of receiver i, for each edge."""
-    for h in range(t.shape[1]):
-        for k in range(count):
-            t[0, h, k] = statistics[i, 0, h]
-            t[1, h, k] = statistics[i, 1, h]
-
-
-@inline
 def edge_statistics(t, statistics, index, first, count):
     """t[0] and t[1] = lse and delta of the receivers index[k]."""
     for h in range(t.shape[1]):

@@ -1,8 +1,8 @@
 """The Numba backend of attention over edges; each function takes the arguments of its reference.
 
 The loops know float32 and float64; half-precision nodes are widened before and rounded once after. The backward pass
-goes over the edges twice, by receivers and by senders (GAT's by senders only), and computes scores anew each time:
-beyond its results it needs two numbers per receiver and head, and no tensor of edges.
+goes over the edges by senders, where it computes scores anew. GAT's ends there; the others leave the gradient of each
+score, a number per edge and head, for what receivers get.
 """
 
 from typing import Any
@@ -100,10 +100,11 @@ def edge_attention_backward(
 ) -> Four:
     q, k, v = _arrays(lse.dtype, query, key, value)
     dq, dk, dv = np.empty_like(q), np.empty_like(k), np.empty_like(v)
-    shared, dbias = _shared(bias, seed, lse, delta, g, scale, dropout)
-    run_rows(loops.dot_receivers, *_rows(ptr, g), *_numpy(sender), q, k, v, *shared, dq, dbias)
-    run_rows(loops.dot_senders, *_rows(ptr_t, g), *_numpy(receiver_t, perm), k, q, v, *shared, dk, dv)
-    return _results((dq, dk, dv), (query, key, value), dbias, bias)
+    shared = _shared(bias, seed, lse, delta, g, scale, dropout)
+    ds = np.empty((len(sender), g.shape[1]), q.dtype)
+    run_rows(loops.dot_senders, *_rows(ptr_t, g), *_numpy(receiver_t, perm), k, q, v, *shared, dk, dv, ds)
+    run_rows(loops.dot_receivers, *_rows(ptr, g), *_numpy(sender), k, ds, q.dtype.type(scale), dq)
+    return _results((dq, dk, dv), (query, key, value), ds, bias)
 
 
 def gat_attention_backward(
@@ -128,7 +129,8 @@ def gat_attention_backward(
 ) -> Four:
     a, b, v = _arrays(lse.dtype, receiver_score, sender_score, value)
     da, db, dv = np.empty_like(a), np.empty_like(b), np.empty_like(v)
-    shared, dbias = _shared(bias, seed, lse, delta, g, negative_slope, dropout)
+    shared = _shared(bias, seed, lse, delta, g, negative_slope, dropout)
+    dbias = np.empty_like(_edge_array(bias, lse.dtype))
     rows = _arrays(lse.dtype, g, sloped, delta, mean_slope)
     run_rows(loops.gat_receivers, np.arange(len(a) + 1), *_rows(ptr, g)[1:], *rows, da)
     run_rows(loops.gat_senders, *_rows(ptr_t, g), *_numpy(receiver_t, perm), b, a, v, *shared, db, dv, dbias)
@@ -155,17 +157,19 @@ def gatv2_attention_backward(
 ) -> Four:
     x, y, a = _arrays(lse.dtype, x_receiver, x_sender, attention)
     dx, dy, dv = np.empty_like(x), np.empty_like(y), np.empty_like(y)
-    shared, dbias = _shared(bias, seed, lse, delta, g, negative_slope, dropout)
+    shared = _shared(bias, seed, lse, delta, g, negative_slope, dropout)
+    ds = np.empty((len(sender), g.shape[1]), a.dtype)
+    run_rows(loops.gatv2_senders, *_rows(ptr_t, g), *_numpy(receiver_t, perm), y, x, a, *shared, dy, dv, ds)
     # The part of the gradient of `attention` from each group of rows: few numbers, always the same groups.
     rows, work = _rows(ptr, g)
     groups = np.append(rows[:-1][:: loops.ROWS], rows[-1:])
     parts = np.empty((len(groups) - 1, *a.shape), a.dtype)
-    run_rows(loops.gatv2_receivers, groups, work, rows, *_numpy(sender), x, y, a, *shared, dx, parts, dbias)
-    run_rows(loops.gatv2_senders, *_rows(ptr_t, g), *_numpy(receiver_t, perm), y, x, a, *shared, dy, dv)
+    slope = a.dtype.type(negative_slope)
+    run_rows(loops.gatv2_receivers, groups, work, rows, *_numpy(sender), x, y, ds, slope, dx, parts)
     dx *= a
     dy *= a
     dy += dv
-    return _results((dx, dy, parts.sum(0)), (x_receiver, x_sender, attention), dbias, bias)
+    return _results((dx, dy, parts.sum(0)), (x_receiver, x_sender, attention), ds, bias)
 
 
 def _forward(
@@ -198,14 +202,12 @@ def _shared(
     g: Tensor,
     number: float,
     dropout: float,
-) -> tuple[tuple[Any, ...], np.ndarray]:
-    """The arguments that all backward loops have, and the array of the gradient of the bias, empty without one."""
+) -> tuple[Any, ...]:
+    """The arguments that all loops by senders have."""
     dtype = lse.dtype
     finite = torch.where(lse == -torch.inf, 0, lse)
     statistics = torch.stack([finite, delta.to(dtype)], 1)  # side by side: they are read together
-    scores = _edge_array(bias, dtype)
-    arrays = (scores, *_arrays(dtype, statistics, g), *_numbers(dtype, seed, number, dropout))
-    return arrays, np.empty_like(scores)
+    return _edge_array(bias, dtype), *_arrays(dtype, statistics, g), *_numbers(dtype, seed, number, dropout)
 
 
 def _numbers(dtype: torch.dtype, seed: Tensor | None, number: float, dropout: float) -> tuple[Any, ...]:
@@ -217,10 +219,13 @@ def _numbers(dtype: torch.dtype, seed: Tensor | None, number: float, dropout: fl
     return kind(number), key, np.uint64(threshold(dropout) << 8), kind(1 / (1 - dropout))
 
 
-def _results(grads: tuple[np.ndarray, ...], inputs: tuple[Tensor, ...], dbias: np.ndarray, bias: Tensor | None) -> Four:
+def _results(
+    grads: tuple[np.ndarray, ...], inputs: tuple[Tensor, ...], dscore: np.ndarray, bias: Tensor | None
+) -> Four:
     a, b, c = (torch.from_numpy(grad).to(x.dtype) for grad, x in zip(grads, inputs, strict=True))
-    last = torch.from_numpy(dbias)
-    return a, b, c, last.reshape(-1) if bias is None else last.to(bias.dtype)
+    if bias is None:
+        return a, b, c, torch.from_numpy(np.empty(0, dscore.dtype))
+    return a, b, c, torch.from_numpy(dscore).to(bias.dtype)
 
 
 def _edge_array(bias: Tensor | None, dtype: torch.dtype) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""The Numba loops of attention over edges: forward, and backward by receivers and by senders.
+"""The Numba loops of attention over edges: forward, and backward by senders and by receivers.
 
 Row i is a receiver and `index` its senders; in the loops by senders row i is a sender, `index` its receivers and `slot`
 the edges (elsewhere `slot` is empty and edge k is k itself). `bound` is 0 without dropout. Each row is written by one
 thread, in one order. `statistics[m, 2, h]` are lse, finite, and delta.
+The gradients of scores `ds` [e, h] are written by senders, where scores are recomputed, and read by receivers.
 """
 
 import numpy as np
@@ -96,33 +97,10 @@ def gatv2_forward(lo, hi, ptr, index, own, other, attention, bias, slope, seed, 
 
 
 @compile_kernel
-def dot_receivers(lo, hi, ptr, index, query, key, value, bias, statistics, g, scale, seed, bound, grow, dquery, dbias):
-    """dquery[i] = scale sum ds key[j], dbias = ds."""
-    heads, kind, slot, one = value.shape[1], value.dtype, index[:0], value.dtype.type(1)
-    s, d, m = b.blocks(heads, kind), b.blocks(heads, kind), b.blocks(heads, kind)
-    t, part, ones = np.zeros((2, heads, BLOCK), kind), np.empty((1, heads, query.shape[2]), kind), np.ones(heads, kind)
-    for i in range(lo, hi):
-        dquery[i] = 0
-        for first in range(ptr[i], ptr[i + 1], BLOCK):
-            count = min(BLOCK, ptr[i + 1] - first)
-            b.prefetch(key, index, first, count)
-            b.prefetch(value, index, first, count)
-            b.dot_scores(s, i, query, key, bias, slot, index, first, count, scale)
-            b.dots(d, i, g, value, index, first, count, one)
-            b.row_statistics(t, i, statistics, count)
-            if bound > 0:
-                b.multipliers(m, slot, first, count, seed, bound, grow)
-            b.score_gradients(s, d, m, t, count, bound > 0)
-            _store(dbias, d, first, count)
-            _scale(d, scale, count)
-            b.accumulate(dquery, i, part, ones, first == ptr[i], d, key, index, first, count)
-
-
-@compile_kernel
 def dot_senders(
-    lo, hi, ptr, index, slot, key, query, value, bias, statistics, g, scale, seed, bound, grow, dkey, dvalue
+    lo, hi, ptr, index, slot, key, query, value, bias, statistics, g, scale, seed, bound, grow, dkey, dvalue, ds
 ):
-    """dkey[j] = scale sum ds query[i], dvalue[j] = sum p m g[i]."""
+    """dkey[j] = scale sum ds query[i], dvalue[j] = sum p m g[i], and ds."""
     heads, kind, one = value.shape[1], value.dtype, value.dtype.type(1)
     s, d, m = b.blocks(heads, kind), b.blocks(heads, kind), b.blocks(heads, kind)
     t, ones = np.zeros((2, heads, BLOCK), kind), np.ones(heads, kind)
@@ -134,15 +112,32 @@ def dot_senders(
             b.prefetch(statistics, index, first, count)
             b.prefetch(query, index, first, count)
             b.prefetch(g, index, first, count)
+            b.prefetch(ds, slot, first, count)
             b.dot_scores(s, j, key, query, bias, slot, index, first, count, scale)
             b.dots(d, j, value, g, index, first, count, one)
             b.edge_statistics(t, statistics, index, first, count)
             if bound > 0:
                 b.multipliers(m, slot, first, count, seed, bound, grow)
             b.score_gradients(s, d, m, t, count, bound > 0)
+            _store(ds, slot, d, first, count)
             _scale(d, scale, count)
             b.accumulate(dkey, j, part_key, ones, first == ptr[j], d, query, index, first, count)
             b.accumulate(dvalue, j, part, ones, first == ptr[j], s, g, index, first, count)
+
+
+@compile_kernel
+def dot_receivers(lo, hi, ptr, index, key, ds, scale, dquery):
+    """dquery[i] = scale sum ds key[j]."""
+    heads, kind = key.shape[1], key.dtype
+    d, part, ones = b.blocks(heads, kind), np.empty((1, heads, key.shape[2]), kind), np.ones(heads, kind)
+    for i in range(lo, hi):
+        dquery[i] = 0
+        for first in range(ptr[i], ptr[i + 1], BLOCK):
+            count = min(BLOCK, ptr[i + 1] - first)
+            b.prefetch(key, index, first, count)
+            _load(d, ds, first, count)
+            _scale(d, scale, count)
+            b.accumulate(dquery, i, part, ones, first == ptr[i], d, key, index, first, count)
 
 
 @compile_kernel
@@ -179,61 +174,16 @@ def gat_senders(
                 b.multipliers(m, slot, first, count, seed, bound, grow)
             b.score_gradients(s, d, m, t, count, bound > 0)
             b.multiply(d, slopes, count)
-            _store_at(dbias, slot, d, first, count)
+            _store(dbias, slot, d, first, count)
             b.add_sums(down[j], ones, d, count)
             b.accumulate(dvalue, j, part, ones, first == ptr[j], s, g, index, first, count)
 
 
 @compile_kernel
-def gatv2_receivers(
-    lo,
-    hi,
-    groups,
-    ptr,
-    index,
-    own,
-    other,
-    attention,
-    bias,
-    statistics,
-    g,
-    slope,
-    seed,
-    bound,
-    grow,
-    down,
-    dattention,
-    dbias,
-):
-    """down[i] = sum ds leaky'(z), dattention of a group of rows = sum ds leaky(z), dbias = ds."""
-    heads, kind, slot, one = other.shape[1], other.dtype, index[:0], other.dtype.type(1)
-    s, d, m = b.blocks(heads, kind), b.blocks(heads, kind), b.blocks(heads, kind)
-    rest = np.empty((1, heads, other.shape[2]), kind)
-    t, ones = np.zeros((2, heads, BLOCK), kind), np.ones(heads, kind)
-    for group in range(lo, hi):
-        dattention[group] = 0
-        for i in range(group * ROWS, min(group * ROWS + ROWS, ptr.size - 1)):
-            down[i] = 0
-            for first in range(ptr[i], ptr[i + 1], BLOCK):
-                count = min(BLOCK, ptr[i + 1] - first)
-                b.prefetch(other, index, first, count)
-                b.gatv2_scores(s, i, own, other, attention, bias, slot, index, first, count, slope)
-                b.dots(d, i, g, other, index, first, count, one)
-                b.row_statistics(t, i, statistics, count)
-                if bound > 0:
-                    b.multipliers(m, slot, first, count, seed, bound, grow)
-                b.score_gradients(s, d, m, t, count, bound > 0)
-                _store(dbias, d, first, count)
-                rest[:] = 0
-                b.accumulate_leaky(down, rest, d, i, own, other, index, first, count, slope)
-                b.add_block(dattention, group, rest, ones)
-
-
-@compile_kernel
 def gatv2_senders(
-    lo, hi, ptr, index, slot, own, other, attention, bias, statistics, g, slope, seed, bound, grow, down, dvalue
+    lo, hi, ptr, index, slot, own, other, attention, bias, statistics, g, slope, seed, bound, grow, down, dvalue, ds
 ):
-    """down[j] = sum ds leaky'(z), dvalue[j] = sum p m g[i]."""
+    """down[j] = sum ds leaky'(z), dvalue[j] = sum p m g[i], and ds."""
     heads, kind, one = own.shape[1], own.dtype, own.dtype.type(1)
     s, d, m = b.blocks(heads, kind), b.blocks(heads, kind), b.blocks(heads, kind)
     part = np.empty((1, heads, own.shape[2]), kind)
@@ -245,30 +195,49 @@ def gatv2_senders(
             b.prefetch(statistics, index, first, count)
             b.prefetch(other, index, first, count)
             b.prefetch(g, index, first, count)
+            b.prefetch(ds, slot, first, count)
             b.gatv2_scores(s, j, own, other, attention, bias, slot, index, first, count, slope)
             b.dots(d, j, own, g, index, first, count, one)
             b.edge_statistics(t, statistics, index, first, count)
             if bound > 0:
                 b.multipliers(m, slot, first, count, seed, bound, grow)
             b.score_gradients(s, d, m, t, count, bound > 0)
+            _store(ds, slot, d, first, count)
             b.accumulate_slopes(down, j, d, own, other, index, first, count, slope)
             b.accumulate(dvalue, j, part, ones, first == ptr[j], s, g, index, first, count)
 
 
-@b.inline
-def _store(out, d, first, count):
-    if out.size:
-        for k in range(count):
-            for h in range(d.shape[0]):
-                out[first + k, h] = d[h, k]
+@compile_kernel
+def gatv2_receivers(lo, hi, groups, ptr, index, own, other, ds, slope, down, dattention):
+    """down[i] = sum ds leaky'(z), and dattention of a group of rows = sum ds leaky(z)."""
+    heads, kind = other.shape[1], other.dtype
+    d, rest, ones = b.blocks(heads, kind), np.empty((1, heads, other.shape[2]), kind), np.ones(heads, kind)
+    for group in range(lo, hi):
+        dattention[group] = 0
+        for i in range(group * ROWS, min(group * ROWS + ROWS, ptr.size - 1)):
+            down[i] = 0
+            for first in range(ptr[i], ptr[i + 1], BLOCK):
+                count = min(BLOCK, ptr[i + 1] - first)
+                b.prefetch(other, index, first, count)
+                _load(d, ds, first, count)
+                rest[:] = 0
+                b.accumulate_leaky(down, rest, d, i, own, other, index, first, count, slope)
+                b.add_block(dattention, group, rest, ones)
 
 
 @b.inline
-def _store_at(out, slot, d, first, count):
-    if out.size:
+def _store(ds, slot, d, first, count):
+    if ds.size:
         for k in range(count):
             for h in range(d.shape[0]):
-                out[slot[first + k], h] = d[h, k]
+                ds[slot[first + k], h] = d[h, k]
+
+
+@b.inline
+def _load(d, ds, first, count):
+    for k in range(count):
+        for h in range(d.shape[0]):
+            d[h, k] = ds[first + k, h]
 
 
 @b.inline
