@@ -3,6 +3,7 @@
 Row i is a receiver and `index` its senders; in the loops by senders row i is a sender, `index` its receivers and `slot`
 the edges (elsewhere `slot` is empty and edge k is k itself). `bound` is 0 without dropout. Each row is written by one
 thread, in one order. `statistics[m, 2, h]` are lse, finite, and delta.
+What is gathered beside them is at the rows `place` of its arrays.
 The gradients of scores `ds` [e, h] are written by senders, where scores are recomputed, and read by receivers.
 """
 
@@ -98,7 +99,7 @@ def gatv2_forward(lo, hi, ptr, index, own, other, attention, bias, slope, seed, 
 
 @compile_kernel
 def dot_senders(
-    lo, hi, ptr, index, slot, key, query, value, bias, statistics, g, scale, seed, bound, grow, dkey, dvalue, ds
+    lo, hi, ptr, index, place, slot, key, query, value, bias, statistics, g, scale, seed, bound, grow, dkey, dvalue, ds
 ):
     """dkey[j] = scale sum ds query[i], dvalue[j] = sum p m g[i], and ds."""
     heads, kind, one = value.shape[1], value.dtype, value.dtype.type(1)
@@ -110,19 +111,19 @@ def dot_senders(
         for first in range(ptr[j], ptr[j + 1], BLOCK):
             count = min(BLOCK, ptr[j + 1] - first)
             b.prefetch(statistics, index, first, count)
-            b.prefetch(query, index, first, count)
-            b.prefetch(g, index, first, count)
+            b.prefetch(query, place, first, count)
+            b.prefetch(g, place, first, count)
             b.prefetch(ds, slot, first, count)
-            b.dot_scores(s, j, key, query, bias, slot, index, first, count, scale)
-            b.dots(d, j, value, g, index, first, count, one)
+            b.dot_scores(s, j, key, query, bias, slot, place, first, count, scale)
+            b.dots(d, j, value, g, place, first, count, one)
             b.edge_statistics(t, statistics, index, first, count)
             if bound > 0:
                 b.multipliers(m, slot, first, count, seed, bound, grow)
             b.score_gradients(s, d, m, t, count, bound > 0)
             _store(ds, slot, d, first, count)
             _scale(d, scale, count)
-            b.accumulate(dkey, j, part_key, ones, first == ptr[j], d, query, index, first, count)
-            b.accumulate(dvalue, j, part, ones, first == ptr[j], s, g, index, first, count)
+            b.accumulate(dkey, j, part_key, ones, first == ptr[j], d, query, place, first, count)
+            b.accumulate(dvalue, j, part, ones, first == ptr[j], s, g, place, first, count)
 
 
 @compile_kernel
@@ -181,7 +182,25 @@ def gat_senders(
 
 @compile_kernel
 def gatv2_senders(
-    lo, hi, ptr, index, slot, own, other, attention, bias, statistics, g, slope, seed, bound, grow, down, dvalue, ds
+    lo,
+    hi,
+    ptr,
+    index,
+    place,
+    slot,
+    own,
+    other,
+    attention,
+    bias,
+    statistics,
+    g,
+    slope,
+    seed,
+    bound,
+    grow,
+    down,
+    dvalue,
+    ds,
 ):
     """down[j] = sum ds leaky'(z), dvalue[j] = sum p m g[i], and ds."""
     heads, kind, one = own.shape[1], own.dtype, own.dtype.type(1)
@@ -193,18 +212,18 @@ def gatv2_senders(
         for first in range(ptr[j], ptr[j + 1], BLOCK):
             count = min(BLOCK, ptr[j + 1] - first)
             b.prefetch(statistics, index, first, count)
-            b.prefetch(other, index, first, count)
-            b.prefetch(g, index, first, count)
+            b.prefetch(other, place, first, count)
+            b.prefetch(g, place, first, count)
             b.prefetch(ds, slot, first, count)
-            b.gatv2_scores(s, j, own, other, attention, bias, slot, index, first, count, slope)
-            b.dots(d, j, own, g, index, first, count, one)
+            b.gatv2_scores(s, j, own, other, attention, bias, slot, place, first, count, slope)
+            b.dots(d, j, own, g, place, first, count, one)
             b.edge_statistics(t, statistics, index, first, count)
             if bound > 0:
                 b.multipliers(m, slot, first, count, seed, bound, grow)
             b.score_gradients(s, d, m, t, count, bound > 0)
             _store(ds, slot, d, first, count)
-            b.accumulate_slopes(down, j, d, own, other, index, first, count, slope)
-            b.accumulate(dvalue, j, part, ones, first == ptr[j], s, g, index, first, count)
+            b.accumulate_slopes(down, j, d, own, other, place, first, count, slope)
+            b.accumulate(dvalue, j, part, ones, first == ptr[j], s, g, place, first, count)
 
 
 @compile_kernel
