@@ -19,6 +19,7 @@ def run(script: str, case: str, tmp_path: Path, **environment: str) -> None:
     assert result.returncode == 0, result.stderr[-3000:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_every_kernel_equals_its_reference_in_the_interpreter(script, tmp_path):
     run(script, "interpret", tmp_path, TRITON_INTERPRET="1", GDL_KERNELS="cuda")
