@@ -354,3 +354,29 @@ def test_wrong_arguments_are_named(change, error, sentence):
     given: dict[str, Any] = {"query": query, "key": key, "value": value} | change
     with pytest.raises(error, match=sentence):
         edge_attention(relation(), **given)
+
+
+@pytest.mark.parametrize("name", ["dot", "gatv2"])
+@pytest.mark.parametrize("same", [True, False])
+def test_windows_of_receivers_give_the_gradients_of_the_whole(name, same, monkeypatch):
+    """The gradients of scores are kept for a window of receivers at a time; here there are several windows."""
+    from gdl_graphs.kernels import edge_attention_cpu as backend
+
+    nodes, edges = 700, 150_000
+    draw = torch.Generator().manual_seed(0)
+    sender, receiver = torch.randint(nodes, (2, edges), generator=draw)
+    receiver[: edges // 4] = 130  # a row that is longer than its share
+    inc = Incidence.from_edges(sender, receiver, nodes, nodes)
+    inputs = arguments(name, nodes, nodes)
+    if name == "dot" and same:  # then a query and its gradient lie side by side
+        inputs[2] = normal(nodes, HEADS, CHANNELS, seed=2).requires_grad_()
+    found, windows, cut = {}, [], backend._windows
+    monkeypatch.setattr(backend, "_windows", lambda *a: windows.append(cut(*a)[1]) or cut(*a))
+    for choice in BACKENDS:
+        monkeypatch.setenv("GDL_KERNELS", choice)
+        out, lse = OPERATIONS[name](inc, *inputs, dropout=0.3, seed=torch.tensor(7))
+        upstream = normal(*out.shape, seed=5)
+        found[choice] = torch.autograd.grad((out * upstream).sum() + lse.square().sum(), inputs)
+    assert len(windows[0]) > 1
+    for one, two in zip(found["reference"], found["cpu"], strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-9, atol=1e-9)

@@ -5,6 +5,7 @@ goes over the edges by senders, where it computes scores anew. GAT's ends there;
 score, a number per edge and head, for what receivers get.
 """
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -98,13 +99,17 @@ def edge_attention_backward(
     scale: float,
     dropout: float,
 ) -> Four:
-    near, g, place = _side_by_side(query, g, receiver_t, lse.dtype)
-    q, k, v = _arrays(lse.dtype, near, key, value)
+    near, left, g = _side_by_side(query, g, lse.dtype)
+    q, k, v = _arrays(lse.dtype, left, key, value)
     dq, dk, dv = np.empty(query.shape, q.dtype), np.empty_like(k), np.empty_like(v)
     shared = _shared(bias, seed, lse, delta, g, scale, dropout)
-    ds = np.empty((len(sender), g.shape[1]), q.dtype)
-    run_rows(loops.dot_senders, *_rows(ptr_t, g), *_numpy(receiver_t, place, perm), k, q, v, *shared, dk, dv, ds)
-    run_rows(loops.dot_receivers, *_rows(ptr, g), *_numpy(sender), k, ds, q.dtype.type(scale), dq)
+    rows, (index,), work = _numpy(ptr)[0], _numpy(sender), 4 * g.shape[1] * g.shape[2]
+    ds, windows = _windows(rows, ptr_t, g.shape[1], q.dtype, bias)
+    walk = (*_numpy(ptr_t)[:1], work, *_numpy(receiver_t, perm), ptr_t[:-1].clone().numpy())
+    for a, z in windows:
+        lo, hi = rows[a], rows[z]
+        run_rows(loops.dot_senders, *walk, z, lo, *near, k, q, v, *shared, dk, dv, ds)
+        run_rows(loops.dot_receivers, rows[a : z + 1] - lo, work, index[lo:hi], k, ds, q.dtype.type(scale), dq[a:z])
     return _results((dq, dk, dv), (query, key, value), ds, bias)
 
 
@@ -158,21 +163,25 @@ def gatv2_attention_backward(
 ) -> Four:
     x, y, a = _arrays(lse.dtype, x_receiver, x_sender, attention)
     dx, dy, dv = np.empty_like(x), np.empty_like(y), np.empty_like(y)
-    near, g, place = _side_by_side(x_receiver, g, receiver_t, lse.dtype)
+    near, left, g = _side_by_side(x_receiver, g, lse.dtype)
     shared = _shared(bias, seed, lse, delta, g, negative_slope, dropout)
-    ds = np.empty((len(sender), g.shape[1]), a.dtype)
-    indices, z = _numpy(receiver_t, place, perm), near.detach().numpy()
-    run_rows(loops.gatv2_senders, *_rows(ptr_t, g), *indices, y, z, a, *shared, dy, dv, ds)
-    # The part of the gradient of `attention` from each group of rows: few numbers, always the same groups.
-    rows, work = _rows(ptr, g)
-    groups = np.append(rows[:-1][:: loops.ROWS], rows[-1:])
-    parts = np.empty((len(groups) - 1, *a.shape), a.dtype)
-    slope = a.dtype.type(negative_slope)
-    run_rows(loops.gatv2_receivers, groups, work, rows, *_numpy(sender), x, y, ds, slope, dx, parts)
+    rows, (index,), work = _numpy(ptr)[0], _numpy(sender), 4 * g.shape[1] * g.shape[2]
+    ds, windows = _windows(rows, ptr_t, g.shape[1], a.dtype, bias)
+    walk = (*_numpy(ptr_t)[:1], work, *_numpy(receiver_t, perm), ptr_t[:-1].clone().numpy())
+    (z,), slope, parts = _arrays(lse.dtype, left), a.dtype.type(negative_slope), []
+    for first, last in windows:
+        lo, hi = rows[first], rows[last]
+        run_rows(loops.gatv2_senders, *walk, last, lo, *near, y, z, a, *shared, dy, dv, ds)
+        # The part of the gradient of `attention` from each group of rows: few numbers, always the same groups.
+        own = rows[first : last + 1] - lo
+        groups = np.append(own[:-1][:: loops.ROWS], own[-1:])
+        parts.append(np.empty((len(groups) - 1, *a.shape), a.dtype))
+        arrays = (index[lo:hi], x[first:last], y, ds, slope, dx[first:last], parts[-1])
+        run_rows(loops.gatv2_receivers, groups, work, own, *arrays)
     dx *= a
     dy *= a
     dy += dv
-    return _results((dx, dy, parts.sum(0)), (x_receiver, x_sender, attention), ds, bias)
+    return _results((dx, dy, np.concatenate(parts).sum(0)), (x_receiver, x_sender, attention), ds, bias)
 
 
 def _forward(
@@ -213,15 +222,33 @@ def _shared(
     return _edge_array(bias, dtype), *_arrays(dtype, statistics, g), *_numbers(dtype, seed, number, dropout)
 
 
-def _side_by_side(x: Tensor, g: Tensor, index: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    """The same rows with those of `g` next to those of `x` in memory, if they fit, and the place of each of `index`.
+def _side_by_side(x: Tensor, g: Tensor, dtype: torch.dtype) -> tuple[tuple[np.ndarray, int], Tensor, Tensor]:
+    """What to fetch for a receiver and how many rows that is; `x` and `g`, whose rows are as many apart.
 
-    Once they are in no cache, two rows that are far apart take longer to fetch.
+    Rows of one shape lie side by side: once they are in no cache, two that are far apart take longer to fetch.
     """
     if x.shape != g.shape:
-        return x.to(dtype), g, index
-    rows = torch.stack([x.to(dtype), g.to(dtype)], 1).flatten(0, 1)
-    return rows, rows[1:], 2 * index
+        (near,) = _arrays(dtype, x)
+        return (near, 1), x.to(dtype), g
+    rows = torch.stack([x.to(dtype), g.to(dtype)], 1)
+    (near,) = _arrays(dtype, rows.flatten(1, 2))
+    return (near, 2), rows.flatten(0, 1), rows.flatten(0, 1)[1:]
+
+
+def _windows(
+    rows: np.ndarray, ptr_t: Tensor, heads: int, kind: Any, bias: Tensor | None
+) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Room for the gradients of the scores of one window of receivers, and the windows: O(nodes) memory.
+
+    With a bias these gradients are a result, so that there is one window and room for all.
+    """
+    count, edges = len(rows) - 1, int(rows[-1])
+    limit = max(4 * (count + len(ptr_t)), 1 << 16)
+    pieces = 1 if bias is not None else max(1, -(-edges // limit))
+    cuts = np.searchsorted(rows, [edges * k // pieces for k in range(1, pieces)]) // loops.ROWS * loops.ROWS
+    bounds = sorted({0, *cuts.tolist(), count}) if count else [0, 0]
+    windows = list(itertools.pairwise(bounds))
+    return np.empty((max(int(rows[z] - rows[a]) for a, z in windows), heads), kind), windows
 
 
 def _numbers(dtype: torch.dtype, seed: Tensor | None, number: float, dropout: float) -> tuple[Any, ...]:

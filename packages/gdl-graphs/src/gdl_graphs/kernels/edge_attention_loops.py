@@ -3,8 +3,10 @@
 Row i is a receiver and `index` its senders; in the loops by senders row i is a sender, `index` its receivers and `slot`
 the edges (elsewhere `slot` is empty and edge k is k itself). `bound` is 0 without dropout. Each row is written by one
 thread, in one order. `statistics[m, 2, h]` are lse, finite, and delta.
-What is gathered beside them is at the rows `place` of its arrays.
-The gradients of scores `ds` [e, h] are written by senders, where scores are recomputed, and read by receivers.
+
+The gradients of scores are written by senders, where scores are recomputed, and read by receivers: `ds` holds those of
+a window of receivers, whose edges begin at `offset`. `cursor` is where each sender stands; `near` holds `stride` rows
+for each receiver, the first of which is the query (GATv2: the receiver itself), the second, if any, its gradient.
 """
 
 import numpy as np
@@ -99,31 +101,58 @@ def gatv2_forward(lo, hi, ptr, index, own, other, attention, bias, slope, seed, 
 
 @compile_kernel
 def dot_senders(
-    lo, hi, ptr, index, place, slot, key, query, value, bias, statistics, g, scale, seed, bound, grow, dkey, dvalue, ds
+    lo,
+    hi,
+    ptr,
+    index,
+    slot,
+    cursor,
+    window,
+    offset,
+    near,
+    stride,
+    key,
+    query,
+    value,
+    bias,
+    statistics,
+    g,
+    scale,
+    seed,
+    bound,
+    grow,
+    dkey,
+    dvalue,
+    ds,
 ):
-    """dkey[j] = scale sum ds query[i], dvalue[j] = sum p m g[i], and ds."""
+    """dkey[j] = scale sum ds query[i], dvalue[j] = sum p m g[i], and ds, over the receivers below `window`."""
     heads, kind, one = value.shape[1], value.dtype, value.dtype.type(1)
+    place, edge = np.empty(BLOCK, index.dtype), np.empty(BLOCK, slot.dtype)
     s, d, m = b.blocks(heads, kind), b.blocks(heads, kind), b.blocks(heads, kind)
     t, ones = np.zeros((2, heads, BLOCK), kind), np.ones(heads, kind)
     part_key, part = np.empty((1, heads, key.shape[2]), kind), np.empty((1, heads, value.shape[2]), kind)
     for j in range(lo, hi):
-        dkey[j], dvalue[j] = 0, 0
-        for first in range(ptr[j], ptr[j + 1], BLOCK):
-            count = min(BLOCK, ptr[j + 1] - first)
+        begin, end = cursor[j], _first_from(index, cursor[j], ptr[j + 1], window)
+        cursor[j] = end
+        if begin == ptr[j]:
+            dkey[j], dvalue[j] = 0, 0
+        for first in range(begin, end, BLOCK):
+            count = min(BLOCK, end - first)
             b.prefetch(statistics, index, first, count)
-            b.prefetch(query, place, first, count)
-            b.prefetch(g, place, first, count)
-            b.prefetch(ds, slot, first, count)
-            b.dot_scores(s, j, key, query, bias, slot, place, first, count, scale)
-            b.dots(d, j, value, g, place, first, count, one)
+            b.prefetch(near, index, first, count)
+            if stride == 1:
+                b.prefetch(g, index, first, count)
+            _places(place, edge, index, slot, first, count, stride)
+            b.dot_scores(s, j, key, query, bias, edge, place, 0, count, scale)
+            b.dots(d, j, value, g, place, 0, count, one)
             b.edge_statistics(t, statistics, index, first, count)
             if bound > 0:
-                b.multipliers(m, slot, first, count, seed, bound, grow)
+                b.multipliers(m, edge, 0, count, seed, bound, grow)
             b.score_gradients(s, d, m, t, count, bound > 0)
-            _store(ds, slot, d, first, count)
+            _store(ds, edge, d, 0, count, offset)
             _scale(d, scale, count)
-            b.accumulate(dkey, j, part_key, ones, first == ptr[j], d, query, place, first, count)
-            b.accumulate(dvalue, j, part, ones, first == ptr[j], s, g, place, first, count)
+            b.accumulate(dkey, j, part_key, ones, first == ptr[j], d, query, place, 0, count)
+            b.accumulate(dvalue, j, part, ones, first == ptr[j], s, g, place, 0, count)
 
 
 @compile_kernel
@@ -175,7 +204,7 @@ def gat_senders(
                 b.multipliers(m, slot, first, count, seed, bound, grow)
             b.score_gradients(s, d, m, t, count, bound > 0)
             b.multiply(d, slopes, count)
-            _store(dbias, slot, d, first, count)
+            _store(dbias, slot, d, first, count, 0)
             b.add_sums(down[j], ones, d, count)
             b.accumulate(dvalue, j, part, ones, first == ptr[j], s, g, index, first, count)
 
@@ -186,8 +215,12 @@ def gatv2_senders(
     hi,
     ptr,
     index,
-    place,
     slot,
+    cursor,
+    window,
+    offset,
+    near,
+    stride,
     own,
     other,
     attention,
@@ -202,28 +235,33 @@ def gatv2_senders(
     dvalue,
     ds,
 ):
-    """down[j] = sum ds leaky'(z), dvalue[j] = sum p m g[i], and ds."""
+    """down[j] = sum ds leaky'(z), dvalue[j] = sum p m g[i], and ds, over the receivers below `window`."""
     heads, kind, one = own.shape[1], own.dtype, own.dtype.type(1)
+    place, edge = np.empty(BLOCK, index.dtype), np.empty(BLOCK, slot.dtype)
     s, d, m = b.blocks(heads, kind), b.blocks(heads, kind), b.blocks(heads, kind)
     part = np.empty((1, heads, own.shape[2]), kind)
     t, ones = np.zeros((2, heads, BLOCK), kind), np.ones(heads, kind)
     for j in range(lo, hi):
-        down[j], dvalue[j] = 0, 0
-        for first in range(ptr[j], ptr[j + 1], BLOCK):
-            count = min(BLOCK, ptr[j + 1] - first)
+        begin, end = cursor[j], _first_from(index, cursor[j], ptr[j + 1], window)
+        cursor[j] = end
+        if begin == ptr[j]:
+            down[j], dvalue[j] = 0, 0
+        for first in range(begin, end, BLOCK):
+            count = min(BLOCK, end - first)
             b.prefetch(statistics, index, first, count)
-            b.prefetch(other, place, first, count)
-            b.prefetch(g, place, first, count)
-            b.prefetch(ds, slot, first, count)
-            b.gatv2_scores(s, j, own, other, attention, bias, slot, place, first, count, slope)
-            b.dots(d, j, own, g, place, first, count, one)
+            b.prefetch(near, index, first, count)
+            if stride == 1:
+                b.prefetch(g, index, first, count)
+            _places(place, edge, index, slot, first, count, stride)
+            b.gatv2_scores(s, j, own, other, attention, bias, edge, place, 0, count, slope)
+            b.dots(d, j, own, g, place, 0, count, one)
             b.edge_statistics(t, statistics, index, first, count)
             if bound > 0:
-                b.multipliers(m, slot, first, count, seed, bound, grow)
+                b.multipliers(m, edge, 0, count, seed, bound, grow)
             b.score_gradients(s, d, m, t, count, bound > 0)
-            _store(ds, slot, d, first, count)
-            b.accumulate_slopes(down, j, d, own, other, place, first, count, slope)
-            b.accumulate(dvalue, j, part, ones, first == ptr[j], s, g, place, first, count)
+            _store(ds, edge, d, 0, count, offset)
+            b.accumulate_slopes(down, j, d, own, other, place, 0, count, slope)
+            b.accumulate(dvalue, j, part, ones, first == ptr[j], s, g, place, 0, count)
 
 
 @compile_kernel
@@ -245,11 +283,31 @@ def gatv2_receivers(lo, hi, groups, ptr, index, own, other, ds, slope, down, dat
 
 
 @b.inline
-def _store(ds, slot, d, first, count):
+def _store(ds, slot, d, first, count, offset):
     if ds.size:
         for k in range(count):
             for h in range(d.shape[0]):
-                ds[slot[first + k], h] = d[h, k]
+                ds[slot[first + k] - offset, h] = d[h, k]
+
+
+@b.inline
+def _first_from(index, begin, end, window):
+    """The first place from `begin` on whose receiver is not below `window`; receivers rise along a row."""
+    while begin < end:
+        middle = (begin + end) // 2
+        if index[middle] < window:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin
+
+
+@b.inline
+def _places(place, edge, index, slot, first, count, stride):
+    """Where the rows of a block's receivers are, and its edges."""
+    for k in range(count):
+        place[k] = stride * index[first + k]
+        edge[k] = slot[first + k]
 
 
 @b.inline
