@@ -103,12 +103,12 @@ def edge_attention_backward(
     q, k, v = _arrays(lse.dtype, left, key, value)
     dq, dk, dv = np.empty(query.shape, q.dtype), np.empty_like(k), np.empty_like(v)
     shared = _shared(bias, seed, lse, delta, g, scale, dropout)
-    rows, (index,), work = _numpy(ptr)[0], _numpy(sender), 4 * g.shape[1] * g.shape[2]
+    (rows, columns, index), work = _numpy(ptr, ptr_t, sender), 4 * g.shape[1] * g.shape[2]
     ds, windows = _windows(rows, ptr_t, g.shape[1], q.dtype, bias)
-    walk = (*_numpy(ptr_t)[:1], work, *_numpy(receiver_t, perm), ptr_t[:-1].clone().numpy())
+    walk = (work, *_numpy(receiver_t, perm), ptr_t[:-1].clone().numpy())
     for a, z in windows:
         lo, hi = rows[a], rows[z]
-        run_rows(loops.dot_senders, *walk, z, lo, *near, k, q, v, *shared, dk, dv, ds)
+        run_rows(loops.dot_senders, columns, *walk, z, lo, *near, k, q, v, *shared, dk, dv, ds)
         run_rows(loops.dot_receivers, rows[a : z + 1] - lo, work, index[lo:hi], k, ds, q.dtype.type(scale), dq[a:z])
     return _results((dq, dk, dv), (query, key, value), ds, bias)
 
@@ -165,13 +165,13 @@ def gatv2_attention_backward(
     dx, dy, dv = np.empty_like(x), np.empty_like(y), np.empty_like(y)
     near, left, g = _side_by_side(x_receiver, g, lse.dtype)
     shared = _shared(bias, seed, lse, delta, g, negative_slope, dropout)
-    rows, (index,), work = _numpy(ptr)[0], _numpy(sender), 4 * g.shape[1] * g.shape[2]
+    (rows, columns, index), work = _numpy(ptr, ptr_t, sender), 4 * g.shape[1] * g.shape[2]
     ds, windows = _windows(rows, ptr_t, g.shape[1], a.dtype, bias)
-    walk = (*_numpy(ptr_t)[:1], work, *_numpy(receiver_t, perm), ptr_t[:-1].clone().numpy())
+    walk = (work, *_numpy(receiver_t, perm), ptr_t[:-1].clone().numpy())
     (z,), slope, parts = _arrays(lse.dtype, left), a.dtype.type(negative_slope), []
     for first, last in windows:
         lo, hi = rows[first], rows[last]
-        run_rows(loops.gatv2_senders, *walk, last, lo, *near, y, z, a, *shared, dy, dv, ds)
+        run_rows(loops.gatv2_senders, columns, *walk, last, lo, *near, y, z, a, *shared, dy, dv, ds)
         # The part of the gradient of `attention` from each group of rows: few numbers, always the same groups.
         own = rows[first : last + 1] - lo
         groups = np.append(own[:-1][:: loops.ROWS], own[-1:])
@@ -243,7 +243,7 @@ def _windows(
     With a bias these gradients are a result, so that there is one window and room for all.
     """
     count, edges = len(rows) - 1, int(rows[-1])
-    limit = max(4 * (count + len(ptr_t)), 1 << 16)
+    limit = max(8 * (count + len(ptr_t)), 1 << 16)
     pieces = 1 if bias is not None else max(1, -(-edges // limit))
     cuts = np.searchsorted(rows, [edges * k // pieces for k in range(1, pieces)]) // loops.ROWS * loops.ROWS
     bounds = sorted({0, *cuts.tolist(), count}) if count else [0, 0]
