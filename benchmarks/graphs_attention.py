@@ -31,7 +31,7 @@ from gdl_graphs import (
     gat_attention,
     gatv2_attention,
 )
-from graphs_layers import compare, copy_parameters, random_edges, sparse_modes, training_step
+from graphs_layers import best_sparse, compare, copy_parameters, random_edges, training_step
 from incidence import Run, seconds
 from torch import Tensor, nn
 from torch_geometric import nn as pyg
@@ -93,19 +93,6 @@ def step(layer: nn.Module, x: Tensor, where: object, upstream: Tensor) -> list[T
     return [y.detach(), *torch.autograd.grad(y, [x, *wanted], upstream)]
 
 
-def best_sparse(layer: nn.Module, graph: Graph, x: Tensor, upstream: Tensor) -> tuple[str, Run] | None:
-    """The fastest sparse mode of PyG that runs and gives gradients."""
-    found: list[tuple[float, str, Run]] = []
-    for name, where in sparse_modes(graph, False).items():
-        run = partial(step, layer, x, where, upstream)
-        try:
-            run()
-        except (RuntimeError, NotImplementedError, AssertionError, ValueError):
-            continue
-        found.append((min(seconds(run) for _ in range(2)), name, run))
-    return min(found)[1:] if found else None
-
-
 def compare_operators(graph: Graph, heads: int, channels: int, pairs: int) -> None:
     print("| operator | gdl | PyG | ratio |\n|---|---:|---:|---:|")
     for name in NAMES:
@@ -123,7 +110,7 @@ def compare_layers(graph: Graph, heads: int, channels: int, pairs: int) -> None:
         mine = partial(step, ours, x, graph, upstream)
         a, b, ratio = compare(mine, partial(step, theirs, x, graph.edge_index(), upstream), pairs)
         row = f"| {name} | {1e3 * a:.0f} ms | {1e3 * b:.0f} ms | **{ratio:.1f}x** |"
-        fast = best_sparse(theirs, graph, x, upstream)
+        fast = best_sparse(step, theirs, graph, x, upstream, normalised=False)
         if fast is None:
             print(row + " none runs | |", flush=True)
             continue

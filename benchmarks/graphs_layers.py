@@ -23,7 +23,7 @@ from statistics import median
 import torch
 from gdl_core.incidence import aggregate
 from gdl_graphs import EdgeConv, GCNConv, GINConv, Graph, PNAConv, SAGEConv, degree_histogram, gcn
-from incidence import Run, seconds
+from incidence import Run, paired, seconds
 from torch import Tensor, nn
 from torch_geometric import EdgeIndex
 from torch_geometric import nn as pyg
@@ -82,6 +82,9 @@ def sparse_modes(graph: Graph, normalised: bool) -> dict[str, object]:
     return modes
 
 
+Step = Callable[[nn.Module, Tensor, object, Tensor], list[Tensor]]  # layer, x, where, upstream
+
+
 def step(layer: nn.Module, x: Tensor, where: object, upstream: Tensor) -> list[Tensor]:
     y = layer(x, where)
     return [y.detach(), *torch.autograd.grad(y, [x, *layer.parameters()], upstream)]
@@ -99,14 +102,7 @@ def check(ours: Run, rival: Run) -> None:
 def compare(ours: Run, rival: Run, pairs: int) -> tuple[float, float, float]:
     """Median seconds of both, and the median ratio of runs that were next to each other, in both orders."""
     check(ours, rival)
-    times = []
-    for pair in range(pairs):
-        if pair % 2:
-            second = seconds(rival)
-            times.append((seconds(ours), second))
-        else:
-            times.append((seconds(ours), seconds(rival)))
-    return median(a for a, _ in times), median(b for _, b in times), median(b / a for a, b in times)
+    return paired(ours, rival, pairs)
 
 
 def copy_parameters(ours: nn.Module, theirs: nn.Module) -> None:
@@ -115,9 +111,9 @@ def copy_parameters(ours: nn.Module, theirs: nn.Module) -> None:
 
 
 def best_sparse(
-    layer: nn.Module, graph: Graph, x: Tensor, upstream: Tensor, normalised: bool
+    step: Step, layer: nn.Module, graph: Graph, x: Tensor, upstream: Tensor, normalised: bool
 ) -> tuple[str, Run] | None:
-    """The fastest sparse mode that runs and gives gradients."""
+    """The fastest sparse mode of PyG that runs and gives gradients."""
     found: list[tuple[float, str, Run]] = []
     for name, where in sparse_modes(graph, normalised).items():
         run = partial(step, layer, x, where, upstream)
@@ -142,7 +138,7 @@ def compare_layers(nodes: int, edges: int, channels: int, pairs: int) -> None:
         default = partial(step, theirs, x, edge_index, upstream)
         a, b, ratio = compare(mine, default, pairs)
         row = f"| {name} | {1e3 * a:.0f} ms | {1e3 * b:.0f} ms | **{ratio:.1f}x** |"
-        fast = best_sparse(sparse, on, x, upstream, name == "GCNConv")
+        fast = best_sparse(step, sparse, on, x, upstream, name == "GCNConv")
         if fast is None:
             print(row + " none runs | |", flush=True)
             continue

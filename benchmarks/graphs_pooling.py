@@ -29,7 +29,7 @@ from gdl_graphs import (
     graclus,
     knn_graph,
 )
-from incidence import seconds
+from incidence import paired, seconds
 from torch import Tensor, nn
 from torch_geometric import nn as pyg
 from torch_geometric.utils import to_dense_adj, to_dense_batch
@@ -46,12 +46,7 @@ def row(name: str, ours: Run, rival: Run, pairs: int, same: bool = True) -> None
     for one, two in zip(ours(), rival(), strict=True):
         if same and (one.shape != two.shape or (one - two).norm() > 1e-3 * two.norm()):
             raise AssertionError(f"{name}: both sides compute different things.")
-    times = []
-    for pair in range(pairs):
-        order = (rival, ours) if pair % 2 else (ours, rival)
-        first, second = (seconds(run) for run in order)
-        times.append((second, first) if pair % 2 else (first, second))
-    a, b, ratio = median(a for a, _ in times), median(b for _, b in times), median(b / a for a, b in times)
+    a, b, ratio = paired(ours, rival, pairs)
     print(f"| {name} | {1e3 * a:.1f} | {1e3 * b:.1f} | {ratio:.2f} |", flush=True)
 
 

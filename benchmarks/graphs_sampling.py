@@ -20,10 +20,10 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from statistics import median
 
 import torch
 from gdl_graphs.sampling import GraphStore, NeighbourLoader, sample
+from incidence import paired
 from torch import Tensor
 
 Run = Callable[[], object]
@@ -41,12 +41,6 @@ class RandomEdges:
             count = min(self.chunk, self.edges - first)
             sender = (torch.rand(count, generator=g, dtype=torch.float64) ** 2 * self.nodes).long()
             yield torch.stack([sender, torch.randint(self.nodes, (count,), generator=g)])
-
-
-def seconds(run: Run) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
 
 
 def with_torch(ptr: Tensor, sender: Tensor, x: Tensor, seeds: Tensor, fanouts: list[int]) -> tuple[Tensor, ...]:
@@ -112,15 +106,8 @@ def check(store: GraphStore, seeds: Tensor, fanouts: list[int]) -> tuple[int, in
 def compare(ours: Run, rival: Run, pairs: int, batches: int) -> tuple[float, float, float]:
     """Median milliseconds per batch of both, and the median ratio of runs that were next to each other."""
     ours(), rival()
-    times = []
-    for pair in range(pairs):
-        if pair % 2:
-            second = seconds(rival)
-            times.append((seconds(ours), second))
-        else:
-            times.append((seconds(ours), seconds(rival)))
-    scale = 1000 / batches
-    return scale * median(a for a, _ in times), scale * median(b for _, b in times), median(b / a for a, b in times)
+    a, b, ratio = paired(ours, rival, pairs)
+    return 1000 / batches * a, 1000 / batches * b, ratio
 
 
 def main() -> None:

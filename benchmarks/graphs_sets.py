@@ -15,12 +15,10 @@ the padded batch that is padding.
 
 import argparse
 import platform
-import time
-from collections.abc import Callable
-from statistics import median
 
 import torch
 from gdl_graphs import PointSet, Set2Set, TransformerBlock, packed_attention
+from incidence import Run, paired
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -28,8 +26,6 @@ try:
     from torch_geometric.utils import to_dense_batch  # type: ignore[import-not-found]
 except ImportError:
     to_dense_batch = None
-
-Run = Callable[[], list[Tensor]]
 
 
 def padded(x: Tensor, points: PointSet) -> tuple[Tensor, Tensor]:
@@ -45,25 +41,12 @@ def padded(x: Tensor, points: PointSet) -> tuple[Tensor, Tensor]:
     return dense.index_put((owner, place), x), mask
 
 
-def seconds(run: Run) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
-
-
 def compare(ours: Run, rival: Run, pairs: int) -> tuple[float, float, float]:
     """Median seconds of both, and the median ratio of runs that were next to each other."""
     for one, two in zip(ours(), rival(), strict=True):
         if not torch.allclose(one, two, rtol=1e-3, atol=1e-3 * float(two.abs().max())):
             raise AssertionError("Both sides compute different things.")
-    times = []
-    for pair in range(pairs):
-        if pair % 2:
-            second = seconds(rival)
-            times.append((seconds(ours), second))
-        else:
-            times.append((seconds(ours), seconds(rival)))
-    return median(a for a, _ in times), median(b for _, b in times), median(b / a for a, b in times)
+    return paired(ours, rival, pairs)
 
 
 def attention(points: PointSet, channels: int, heads: int) -> tuple[Run, Run]:

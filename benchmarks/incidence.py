@@ -19,10 +19,22 @@ from torch import Tensor
 Run = Callable[[], list[Tensor]]
 
 
-def seconds(run: Run) -> float:
+def seconds(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
+
+
+def paired(ours: Callable[[], object], rival: Callable[[], object], pairs: int) -> tuple[float, float, float]:
+    """Median seconds of both, and the median ratio of runs that were next to each other, in both orders."""
+    times = []
+    for pair in range(pairs):
+        if pair % 2:
+            second = seconds(rival)
+            times.append((seconds(ours), second))
+        else:
+            times.append((seconds(ours), seconds(rival)))
+    return median(a for a, _ in times), median(b for _, b in times), median(b / a for a, b in times)
 
 
 def compare(ours: Run, rival: Run, pairs: int) -> tuple[float, float, float]:
@@ -34,14 +46,7 @@ def compare(ours: Run, rival: Run, pairs: int) -> tuple[float, float, float]:
             raise AssertionError("Both sides compute different things.")
         if not torch.equal(one, again):
             raise AssertionError("Our result does not repeat bit for bit.")
-    times = []
-    for pair in range(pairs):
-        if pair % 2:
-            second = seconds(rival)
-            times.append((seconds(ours), second))
-        else:
-            times.append((seconds(ours), seconds(rival)))
-    return median(a for a, _ in times), median(b for _, b in times), median(b / a for a, b in times)
+    return paired(ours, rival, pairs)
 
 
 def cases(nodes: int, edges: int, channels: int) -> dict[str, tuple[Run, Run]]:

@@ -18,7 +18,7 @@ from gdl_core.representations import FieldType
 from torch import Tensor, nn
 
 from gdl_graphs.higher_order.pair_set import PairedPoints, PairSet
-from gdl_graphs.layers.checks import check_name
+from gdl_graphs.layers.checks import check_name, domain_of
 
 Sums = Literal["mean", "sum"]
 
@@ -198,13 +198,7 @@ def pairs_of(x: Tensor, domain: Domain | None, layer: Part) -> PairSet:
         TypeError: if it is no `PairSet`; the layer is named.
         ValueError: if `x` has other channels or another number of rows.
     """
-    check_channels(x, layer.in_type, -1, layer)
-    where = type(layer).__name__
-    if not isinstance(domain, PairSet):
-        got = "no domain" if domain is None else f"{domain}"
-        raise TypeError(f"{where} works on pairs of points, so it is called as layer(x, pairs), got {got}.")
-    domain.check(x, where)
-    return domain
+    return domain_of(x, domain, layer, PairSet, "works on pairs of points, so it is called as layer(x, pairs)")
 
 
 def statistics(x: Tensor, flipped: Tensor, pairs: PairSet, mean: bool) -> tuple[Tensor, Tensor]:

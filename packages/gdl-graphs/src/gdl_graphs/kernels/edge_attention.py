@@ -13,6 +13,7 @@ import math
 
 import torch
 from gdl_core.incidence import Incidence
+from gdl_core.incidence.operations import structure
 from torch import Tensor
 
 from gdl_graphs.kernels import edge_attention_kernels as kernels
@@ -51,7 +52,7 @@ def edge_attention(
     _check(where, "value", value, (incidence.num_senders, h, None), incidence)
     seed = _check_edges(where, incidence, h, bias, dropout, seed)
     scale = 1 / math.sqrt(max(d, 1)) if scale is None else float(scale)
-    out, lse = kernels.edge_attention(*_structure(incidence), query, key, value, bias, seed, scale, float(dropout))
+    out, lse = kernels.edge_attention(*structure(incidence), query, key, value, bias, seed, scale, float(dropout))
     return out, lse
 
 
@@ -85,7 +86,7 @@ def gat_attention(
     inputs = (receiver_score, sender_score, value, bias, seed)
     train = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in inputs)
     numbers = (float(negative_slope), float(dropout), train)
-    out, lse, _, _ = kernels.gat_attention(*_structure(incidence), *inputs, *numbers)
+    out, lse, _, _ = kernels.gat_attention(*structure(incidence), *inputs, *numbers)
     return out, lse
 
 
@@ -119,13 +120,8 @@ def gatv2_attention(
     _check(where, "attention", attention, (h, c), incidence)
     seed = _check_edges(where, incidence, h, bias, dropout, seed)
     inputs = (receiver, sender, attention, bias, seed)
-    out, lse = kernels.gatv2_attention(*_structure(incidence), *inputs, float(negative_slope), float(dropout))
+    out, lse = kernels.gatv2_attention(*structure(incidence), *inputs, float(negative_slope), float(dropout))
     return out, lse
-
-
-def _structure(incidence: Incidence) -> tuple[Tensor, ...]:
-    i = incidence
-    return i.ptr, i.sender, i.receiver, i.ptr_t, i.receiver_t, i.perm
 
 
 def _check(where: str, name: str, x: Tensor, expected: tuple[int | None, ...], incidence: Incidence) -> tuple[int, ...]:

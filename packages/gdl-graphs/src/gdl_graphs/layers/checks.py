@@ -1,6 +1,7 @@
 """The guards that layers on graphs share: they look at static facts only, so a compiled program pays nothing."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from gdl_core.errors import UnknownNameError, closest
 from gdl_core.geometry import Domain, check_channels
@@ -10,6 +11,24 @@ from torch import Tensor
 from gdl_graphs.graph import Graph
 from gdl_graphs.points import Points
 
+D = TypeVar("D", bound=Domain)
+
+
+def domain_of(x: Tensor, domain: Domain | None, layer: Part, kind: type[D], wants: str) -> D:
+    """Return `domain`, after checking that it is of its `kind` and that `x` has its rows and the channels of `layer`.
+
+    Raises:
+        TypeError: if there is no domain or one of another kind: the layer `wants` it; if `x` is not floating point.
+        ValueError: if `x` has other channels or another number of rows.
+    """
+    check_channels(x, layer.in_type, -1, layer)
+    where = type(layer).__name__
+    if not isinstance(domain, kind):
+        got = "no domain" if domain is None else f"{domain}"
+        raise TypeError(f"{where} {wants}, got {got}.")
+    domain.check(x, where)
+    return domain
+
 
 def graph_of(x: Tensor, domain: Domain | None, layer: Part) -> Graph:
     """Return `domain` as a graph, after checking that `x` is ``[n, c]`` on it with the channels of `layer`.
@@ -18,13 +37,7 @@ def graph_of(x: Tensor, domain: Domain | None, layer: Part) -> Graph:
         TypeError: if there is no domain, it is no `Graph`, or `x` is not floating point; the layer is named.
         ValueError: if `x` has other channels or another number of rows.
     """
-    check_channels(x, layer.in_type, -1, layer)
-    where = type(layer).__name__
-    if not isinstance(domain, Graph):
-        got = "no domain" if domain is None else f"{domain}"
-        raise TypeError(f"{where} sends messages along edges, so it is called as layer(x, graph), got {got}.")
-    domain.check(x, where)
-    return domain
+    return domain_of(x, domain, layer, Graph, "sends messages along edges, so it is called as layer(x, graph)")
 
 
 def points_of(x: Tensor, domain: Domain | None, layer: Part) -> Points:
@@ -34,13 +47,7 @@ def points_of(x: Tensor, domain: Domain | None, layer: Part) -> Points:
         TypeError: if there is no domain, it has no points first, or `x` is not floating point; the layer is named.
         ValueError: if `x` has other channels or another number of rows.
     """
-    check_channels(x, layer.in_type, -1, layer)
-    where = type(layer).__name__
-    if not isinstance(domain, Points):
-        got = "no domain" if domain is None else f"{domain}"
-        raise TypeError(f"{where} needs a Graph or a PointSet to know its samples, got {got}.")
-    domain.check(x, where)
-    return domain
+    return domain_of(x, domain, layer, Points, "needs a Graph or a PointSet to know its samples")
 
 
 def edge_features_of(graph: Graph, channels: int, layer: Part) -> Tensor:
