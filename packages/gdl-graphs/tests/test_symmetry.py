@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from gdl_core.groups import YoungSubgroup
 from gdl_core.incidence import aggregate
 from gdl_graphs import Graph, PointSet
-from gdl_graphs.permutations import YoungSubgroup
 from gdl_graphs.symmetry import images_on, permuted
 
 

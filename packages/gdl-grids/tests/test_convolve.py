@@ -2,13 +2,13 @@
 
 import random
 
-import gdl_grids.convolve as module
+import gdl_core.grid.convolution as module
 import pytest
 import torch
+from gdl_core.grid.convolution import convolve, reference_convolve
 from gdl_core.groups import CyclicGroup
 from gdl_core.representations import FieldType
 from gdl_grids import Conv, Grid, StridedConv
-from gdl_grids.convolve import convolve, reference_convolve
 from torch.nn import functional
 
 

@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 from gdl_core.geometry import Signal
+from gdl_core.grid.deformation import warp
 from gdl_core.representations import FieldType
 from gdl_core.verify import deformation_stability
 from gdl_grids import GlobalPool, Grid, Warp
-from gdl_grids.deformation import warp
 
 
 @pytest.mark.parametrize("shape", [(17,), (12, 15), (7, 8, 9)])

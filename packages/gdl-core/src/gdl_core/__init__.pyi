@@ -17,6 +17,7 @@ from .geometry import Readout as Readout
 from .geometry import Refinement as Refinement
 from .geometry import Signal as Signal
 from .geometry import Symmetry as Symmetry
+from .grid import Grid as Grid
 from .groups import SO as SO
 from .groups import CyclicGroup as CyclicGroup
 from .groups import DihedralGroup as DihedralGroup
@@ -39,6 +40,7 @@ from .incidence import gather as gather
 from .incidence import neighbours as neighbours
 from .incidence import reduce as reduce
 from .incidence import segment_softmax as segment_softmax
+from .points import Points as Points
 from .pytree import TensorDataclass as TensorDataclass
 from .pytree import tensor_dataclass as tensor_dataclass
 from .representations import FieldType as FieldType

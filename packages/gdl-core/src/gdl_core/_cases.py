@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gdl_core.derive import EquivariantLinear, EquivariantOperator
 from gdl_core.geometry import Domain, Signal, Symmetry
+from gdl_core.grid import Grid
 from gdl_core.groups import DihedralGroup
 from gdl_core.incidence import Incidence
 from gdl_core.plugins import Case
@@ -45,6 +46,11 @@ class TurnAndFlip(Symmetry):
         return values[..., source.to(values.device), :], domain
 
 
+GRIDS = {
+    "square-torus": Grid((6, 6)),
+    "mixed": Grid((5, 4), ("periodic", "reflect")),
+    "zero-1d": Grid((7,), "zero"),
+}
 BEADS = Necklace(5)
 TYPES = {
     "vectors": ("2xtrivial+2xstandard", "3xstandard+1xsign"),
@@ -53,8 +59,12 @@ TYPES = {
 }
 
 
-def cases(name: str) -> Iterator[Case]:
-    """Yield the cases of core's layer `name`: `linear` and `operator`."""
+def cases(kind: str, name: str) -> Iterator[Case]:
+    """Yield the cases of a component: the domain `grid`, the layers `linear` and `operator`."""
+    if kind == "domain":
+        for label, grid in GRIDS.items():
+            yield Case(label, partial(Grid, grid.shape, grid.boundary), _signals(grid))
+        return
     for label, (in_type, out_type) in TYPES.items():
         types = tuple(FieldType(DihedralGroup(BEADS.size), text) for text in (in_type, out_type))
         if name == "linear" and label != "regular":
@@ -74,6 +84,15 @@ def _inputs(type: FieldType):
         generator = torch.Generator().manual_seed(seed)
         values = torch.randn(2, BEADS.size, type.channels, generator=generator, dtype=torch.float64)
         return Signal(values.to(device, dtype), BEADS, type)
+
+    return draw
+
+
+def _signals(grid: Grid):
+    def draw(seed: int, dtype: torch.dtype, device: torch.device | str) -> Signal:
+        generator = torch.Generator().manual_seed(seed)
+        values = torch.randn(2, 2, *grid.shape, generator=generator, dtype=torch.float64)
+        return Signal(values.to(device, dtype), grid, FieldType.scalars(2))
 
     return draw
 

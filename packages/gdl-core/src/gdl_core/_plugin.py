@@ -9,6 +9,7 @@ GDL_API = (1, 0)
 
 # (kind, name, target, summary)
 COMPONENTS = (
+    ("domain", "grid", "gdl_core.grid:Grid", "A lattice in one to four dimensions, with a boundary per axis."),
     ("group", "trivial", "gdl_core.groups:TrivialGroup", "The group of one element."),
     (
         "group",
@@ -43,10 +44,10 @@ def gdl_components() -> Iterator[Component]:
 
 @hookimpl
 def gdl_cases(component: Component) -> Iterator[Case]:
-    if component.kind == "layer":
+    if component.kind in ("domain", "layer"):
         from gdl_core._cases import cases
 
-        yield from cases(component.name)
+        yield from cases(component.kind, component.name)
 
 
 @hookimpl

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import torch
 from gdl_core.incidence import neighbours
+from gdl_core.points import check_count
 from torch import Tensor
 
 from gdl_graphs.convert import from_networkx
 from gdl_graphs.graph import Graph
-from gdl_graphs.points import check_count
 
 
 def karate_club() -> tuple[Graph, Tensor]:

@@ -1,11 +1,13 @@
 """`Graph`: points with edges, the domain of graph neural networks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any, Self
 
 import torch
+from gdl_core.geometry import Symmetry
 from gdl_core.incidence import Incidence
+from gdl_core.points import Points, check_count, check_positions, join, join_offsets, offsets
 from gdl_core.pytree import tensor_dataclass
 from torch import Tensor
 
@@ -19,7 +21,6 @@ from gdl_graphs.edges import (
     loops_missing,
     parallel_order,
 )
-from gdl_graphs.points import Points, check_count, check_positions, join, join_offsets, offsets
 
 
 @tensor_dataclass(name="gdl.Graph")
@@ -51,6 +52,11 @@ class Graph(Points):
     real: Tensor | None = None  # int32[3]: samples, points, edges that are not padding
     cluster: Tensor | None = None  # int64[n of the parent]
     parent: Self | None = field(default=None, metadata={"static": False})
+
+    def symmetries(self) -> Mapping[str, Symmetry]:
+        from gdl_graphs.symmetry import PointPermutation
+
+        return {"permutation": PointPermutation("permutation", self)}
 
     @classmethod
     def from_edges(

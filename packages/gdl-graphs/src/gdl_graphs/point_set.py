@@ -1,14 +1,14 @@
 """`PointSet`: points without edges."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Self
 
+from gdl_core.geometry import Symmetry
+from gdl_core.points import Points, check_positions, join, join_offsets, offsets
 from gdl_core.pytree import tensor_dataclass
 from torch import Tensor
-
-from gdl_graphs.points import Points, check_positions, join, join_offsets, offsets
 
 
 @tensor_dataclass(name="gdl.PointSet")
@@ -28,6 +28,11 @@ class PointSet(Points):
     owner: Tensor  # int32[n]
     positions: Tensor | None = None  # [n, d]
     size: int | None = field(default=None, metadata={"static": True})
+
+    def symmetries(self) -> Mapping[str, Symmetry]:
+        from gdl_graphs.symmetry import PointPermutation
+
+        return {"permutation": PointPermutation("permutation", self)}
 
     @classmethod
     def of(cls, sizes: int | Sequence[int], positions: Tensor | None = None) -> Self:

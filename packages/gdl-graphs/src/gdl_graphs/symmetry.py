@@ -4,14 +4,13 @@ from functools import cached_property
 
 import torch
 from gdl_core.geometry import Domain, Symmetry
-from gdl_core.groups import Group
+from gdl_core.groups import Group, YoungSubgroup
+from gdl_core.points import Points
 from torch import Tensor
 
 from gdl_graphs.coarsen.select import SoftGraph
 from gdl_graphs.graph import Graph
-from gdl_graphs.permutations import YoungSubgroup
 from gdl_graphs.point_set import PointSet
-from gdl_graphs.points import Points
 
 
 class PointPermutation(Symmetry):

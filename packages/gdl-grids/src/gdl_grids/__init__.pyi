@@ -1,7 +1,9 @@
 from .conv import Conv as Conv
 from .conv import StridedConv as StridedConv
-from .deformation import Warp as Warp
 from .grid import Grid as Grid
+from .grid import Torus as Torus
+from .grid import Warp as Warp
+from .grid import fourier_shift as fourier_shift
 from .models import ResidualBlock as ResidualBlock
 from .models import UNet as UNet
 from .models import coarsening as coarsening
@@ -19,6 +21,4 @@ from .pool import BlurPool as BlurPool
 from .pool import MaxPool as MaxPool
 from .pool import Subsample as Subsample
 from .readout import GlobalPool as GlobalPool
-from .symmetry import fourier_shift as fourier_shift
-from .torus import Torus as Torus
 from .upsample import Upsample as Upsample

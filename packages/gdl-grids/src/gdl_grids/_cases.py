@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 
 import torch
 from gdl_core.geometry import Signal
+from gdl_core.grid import Grid
 from gdl_core.plugins import Case
 from gdl_core.representations import FieldType
 
 from gdl_grids.conv import Conv, StridedConv
-from gdl_grids.grid import Grid
 from gdl_grids.models import ResidualBlock, UNet, lenet, resnet
 from gdl_grids.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm
 from gdl_grids.polyphase import PolyphasePool, PolyphaseUp
@@ -42,10 +42,6 @@ def kept(seed: int, dtype: torch.dtype, device: torch.device | str) -> Signal:
 def cases(kind: str, name: str) -> Iterator[Case]:
     """Yield the cases of a component."""
     mixed = Grid((5, 4), ("periodic", "reflect"))
-    if kind == "domain":
-        for label, grid in (("square-torus", SQUARE), ("mixed", mixed), ("zero-1d", Grid((7,), "zero"))):
-            yield Case(label, build=lambda grid=grid: grid, inputs=signals(grid, 2))
-        return
     known: dict[str, list[Case]] = {
         "conv": [
             Case("2d", lambda: Conv(3, 4, 3), signals(SQUARE, 3)),

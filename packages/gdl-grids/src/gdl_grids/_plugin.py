@@ -6,7 +6,6 @@ GDL_API = (1, 0)
 
 # (kind, name, target inside gdl_grids, summary)
 COMPONENTS = (
-    ("domain", "grid", "grid:Grid", "A lattice in one to four dimensions, with a boundary per axis."),
     ("layer", "conv", "conv:Conv", "Convolution in one to four dimensions, with the boundary of the domain."),
     ("layer", "batch_norm", "norm:BatchNorm", "Normalisation over batch and grid."),
     ("layer", "group_norm", "norm:GroupNorm", "Normalisation over the grid and groups of channels, per sample."),

@@ -2,12 +2,11 @@
 
 import torch
 from gdl_core.geometry import Coarsening, Domain, Layer
+from gdl_core.grid import Grid, convolve, grid_of, per_axis
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 
-from gdl_grids.checks import grid_of, per_axis, scalar_type
-from gdl_grids.convolve import convolve
-from gdl_grids.grid import Grid
+from gdl_grids.checks import scalar_type
 
 Size = int | tuple[int, ...]
 

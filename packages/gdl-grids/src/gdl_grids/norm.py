@@ -2,11 +2,12 @@
 
 import torch
 from gdl_core.geometry import Domain, Layer
+from gdl_core.grid import grid_of
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gdl_grids.checks import grid_of, scalar_type
+from gdl_grids.checks import scalar_type
 
 EXACT = ("shift", "rotation", "reflection", "lattice")
 

@@ -1,12 +1,11 @@
 """Adaptive polyphase sampling: a coarsening that is exactly shift-equivariant, and the way back."""
 
 from gdl_core.geometry import Coarsening, Domain, Refinement
+from gdl_core.grid import Grid, extend, grid_of, per_axis
 from gdl_core.representations import FieldType
 from torch import Tensor
 
-from gdl_grids.boundary import extend
-from gdl_grids.checks import grid_of, per_axis, scalar_type
-from gdl_grids.grid import Grid
+from gdl_grids.checks import scalar_type
 from gdl_grids.kernels import polyphase_gather, polyphase_phase, polyphase_scatter
 from gdl_grids.norm import EXACT
 from gdl_grids.pool import BlurPool, MaxPool, Size, WindowPool

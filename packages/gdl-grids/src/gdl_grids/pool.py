@@ -4,13 +4,12 @@ import math
 
 import torch
 from gdl_core.geometry import Coarsening, Domain
+from gdl_core.grid import BOUNDARIES, Grid, extend, grid_of, per_axis
 from gdl_core.representations import FieldType
 from torch import Tensor
 from torch.nn import functional
 
-from gdl_grids.boundary import BOUNDARIES, extend
-from gdl_grids.checks import grid_of, per_axis, scalar_type
-from gdl_grids.grid import Grid
+from gdl_grids.checks import scalar_type
 from gdl_grids.kernels import axis_filter
 from gdl_grids.norm import EXACT
 

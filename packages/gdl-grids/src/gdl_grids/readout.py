@@ -1,10 +1,11 @@
 """`GlobalPool`: from a signal to one vector per sample."""
 
 from gdl_core.geometry import Domain, Readout
+from gdl_core.grid import grid_of
 from gdl_core.representations import FieldType
 from torch import Tensor
 
-from gdl_grids.checks import grid_of, scalar_type
+from gdl_grids.checks import scalar_type
 from gdl_grids.norm import EXACT
 
 

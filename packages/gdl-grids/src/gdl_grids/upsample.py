@@ -4,12 +4,11 @@ import math
 
 import torch
 from gdl_core.geometry import Domain, Refinement
+from gdl_core.grid import Grid, extend, grid_of, per_axis
 from gdl_core.representations import FieldType
 from torch import Tensor
 
-from gdl_grids.boundary import extend
-from gdl_grids.checks import grid_of, per_axis, scalar_type
-from gdl_grids.grid import Grid
+from gdl_grids.checks import scalar_type
 from gdl_grids.norm import EXACT
 
 MODES = ("nearest", "linear", "fourier")

@@ -8,6 +8,7 @@ from gdl_core.groups.named import CyclicGroup, DihedralGroup, SymmetricGroup, Tr
 from gdl_core.groups.orthogonal import SO, O
 from gdl_core.groups.product import ProductGroup, SemidirectProduct
 from gdl_core.groups.subgroup import Subgroup, subgroup
+from gdl_core.groups.young import YoungSubgroup
 
 __all__ = [
     "SO",
@@ -23,6 +24,7 @@ __all__ = [
     "Subgroup",
     "SymmetricGroup",
     "TrivialGroup",
+    "YoungSubgroup",
     "realify",
     "subgroup",
 ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EPILOG = """examples:
   gdl audit runs/digits --symmetry shift rotation --json audit.json --plot audit.png
-  gdl audit --module "torchvision.models:resnet18" --shape 2,3,64,64 --domain grids/grid --symmetry shift"""
+  gdl audit --module "torchvision.models:resnet18" --shape 2,3,64,64 --domain core/grid --symmetry shift"""
 
 
 def audit(argv: list[str]) -> int:
@@ -28,7 +28,7 @@ def audit(argv: list[str]) -> int:
     parser.add_argument("checkpoint", nargs="?", help="a checkpoint, or the folder of a run, that `gdl train` wrote")
     parser.add_argument("--module", metavar="PACKAGE.MODULE:FACTORY", help="instead: what makes a torch.nn.Module")
     parser.add_argument("--shape", metavar="B,C,...", help="with --module: the shape of a random input")
-    parser.add_argument("--domain", metavar="NAME", default="grids/grid", help="with --module: the input's domain")
+    parser.add_argument("--domain", metavar="NAME", default="core/grid", help="with --module: the input's domain")
     parser.add_argument("--symmetry", nargs="+", metavar="NAME", action="extend", help="default: all of the domain")
     parser.add_argument("--samples", type=_count, default=4, help="group elements besides the generators (default 4)")
     parser.add_argument("--seed", type=int, default=0, help="of elements and inputs (default 0)")

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import torch
 from gdl_core.geometry import Signal
+from gdl_core.points import Points
 from gdl_core.representations import FieldType
 
 from gdl_graphs.graph import Graph
 from gdl_graphs.point_set import PointSet
-from gdl_graphs.points import Points
 
 
 def random_graph(

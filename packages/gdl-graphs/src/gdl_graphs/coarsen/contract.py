@@ -2,12 +2,12 @@
 
 import torch
 from gdl_core.incidence import Incidence, reduce
+from gdl_core.points import offsets
 from torch import Tensor
 
 from gdl_graphs.coarsen.order import runs
 from gdl_graphs.coarsen.select import number_clusters, pool
 from gdl_graphs.graph import Graph
-from gdl_graphs.points import offsets
 
 
 def contract(graph: Graph, cluster: Tensor, *, self_loops: bool = False, features: str = "mean") -> Graph:

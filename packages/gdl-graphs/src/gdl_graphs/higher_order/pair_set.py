@@ -7,14 +7,13 @@ from typing import Self
 
 import torch
 from gdl_core.geometry import Domain, Symmetry
-from gdl_core.groups import Group
+from gdl_core.groups import Group, YoungSubgroup
 from gdl_core.incidence import Incidence, aggregate
+from gdl_core.points import Points, offsets
 from gdl_core.pytree import tensor_dataclass
 from torch import Tensor
 
 from gdl_graphs.graph import Graph
-from gdl_graphs.permutations import YoungSubgroup
-from gdl_graphs.points import Points, offsets
 
 
 @tensor_dataclass(name="gdl.PairSet")

@@ -3,6 +3,7 @@
 from gdl_core.geometry import Domain, Layer
 from gdl_core.incidence import neighbours
 from gdl_core.incidence.operations import Reduction
+from gdl_core.points import Points
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 
@@ -11,7 +12,6 @@ from gdl_graphs.latent.rewiring import Rewiring, centred, pick_edges, rewired
 from gdl_graphs.latent.search import best
 from gdl_graphs.layers.checks import points_of
 from gdl_graphs.layers.edge_conv import EdgeConv
-from gdl_graphs.points import Points
 
 TREE_AXES = 6  # up to which a tree is faster than all pairs
 TREE_POINTS = 2000  # from which it is

@@ -7,13 +7,13 @@ from typing import NamedTuple
 import torch
 from gdl_core.geometry import Coarsening, Domain
 from gdl_core.incidence import broadcast, reduce
+from gdl_core.points import Points
 from gdl_core.representations import FieldType
 from torch import Tensor
 
 from gdl_graphs.graph import Graph
 from gdl_graphs.latent.search import sorted_incidence
 from gdl_graphs.point_set import PointSet
-from gdl_graphs.points import Points
 
 
 class Rewiring(Coarsening):

@@ -6,10 +6,10 @@ from typing import TypeVar
 from gdl_core.errors import UnknownNameError, closest
 from gdl_core.geometry import Domain, check_channels
 from gdl_core.geometry.layer import Part
+from gdl_core.points import Points
 from torch import Tensor
 
 from gdl_graphs.graph import Graph
-from gdl_graphs.points import Points
 
 D = TypeVar("D", bound=Domain)
 

@@ -6,13 +6,13 @@ import torch
 from gdl_core.geometry import Domain, Layer, check_channels
 from gdl_core.incidence import broadcast, reduce
 from gdl_core.incidence.precision import accumulate_in
+from gdl_core.points import Points
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 from torch.nn import functional
 
 from gdl_graphs.graph import Graph
 from gdl_graphs.layers.checks import check_name, points_of
-from gdl_graphs.points import Points
 
 
 def sample_mean(points: Points, x: Tensor) -> Tensor:

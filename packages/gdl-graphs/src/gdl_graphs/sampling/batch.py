@@ -8,12 +8,12 @@ import torch
 from gdl_core.errors import DataError
 from gdl_core.incidence import Incidence
 from gdl_core.kernels.cpu import run_rows
+from gdl_core.points import offsets
 from gdl_core.pytree import TensorDataclass, tensor_dataclass
 from torch import Tensor
 
 from gdl_graphs.graph import Graph
 from gdl_graphs.padding import pad, pad_rows
-from gdl_graphs.points import offsets
 from gdl_graphs.sampling.store import GraphStore
 
 _ALL = -1  # the fan-out that takes every neighbour

@@ -8,11 +8,11 @@ from typing import Any, Self
 import numpy as np
 import torch
 from gdl_core.errors import DataError
+from gdl_core.points import check_count
 from torch import Tensor
 
 from gdl_graphs.edges import check_edge_values
 from gdl_graphs.graph import Graph
-from gdl_graphs.points import check_count
 
 FORMAT, VERSION = "gdl-graph-store", 1
 # name -> (rows, axes, kinds of dtype)

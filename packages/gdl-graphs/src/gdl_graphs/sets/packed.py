@@ -3,12 +3,12 @@
 import math
 
 import torch
+from gdl_core.points import Points
 from gdl_core.representations import FieldType
 from torch import Tensor
 
 from gdl_graphs.kernels.set_attention import set_attention
 from gdl_graphs.point_set import PointSet
-from gdl_graphs.points import Points
 
 
 def packed_attention(

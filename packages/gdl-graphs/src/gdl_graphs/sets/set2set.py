@@ -3,13 +3,13 @@
 import torch
 from gdl_core.geometry import Domain, Readout
 from gdl_core.incidence import Incidence
+from gdl_core.points import Points
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from gdl_graphs.kernels.edge_attention import edge_attention
 from gdl_graphs.layers.checks import points_of
-from gdl_graphs.points import Points
 from gdl_graphs.sets.packed import as_channels
 
 

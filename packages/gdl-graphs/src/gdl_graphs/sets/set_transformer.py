@@ -9,11 +9,11 @@ import math
 
 import torch
 from gdl_core.geometry import Domain, Layer, Readout
+from gdl_core.points import Points
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 
 from gdl_graphs.layers.checks import points_of
-from gdl_graphs.points import Points
 from gdl_graphs.sets.packed import as_channels, attend, equal_sets
 from gdl_graphs.transformer.attention import check_heads
 

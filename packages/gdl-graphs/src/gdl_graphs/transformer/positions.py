@@ -6,11 +6,11 @@ claims the symmetry under permutations.
 
 import torch
 from gdl_core.geometry import Domain, Layer
+from gdl_core.points import Points
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 
 from gdl_graphs.layers.checks import points_of
-from gdl_graphs.points import Points
 from gdl_graphs.sets.packed import static_size
 
 

@@ -9,13 +9,11 @@ import torch
 import torch.nn.functional as F
 from gdl_core.errors import DataError
 from gdl_core.geometry import Signal
+from gdl_core.grid import BOUNDARIES, Grid
 from gdl_core.representations import FieldType
 from gdl_core.train.files import find_file as find_file
 from gdl_core.train.source import Samples, Source, Splits
 from torch import Tensor
-
-from gdl_grids.boundary import BOUNDARIES
-from gdl_grids.grid import Grid
 
 Arrays = tuple[Tensor, Tensor]  # images uint8[n, c, h, w], labels int64[n]
 

@@ -6,10 +6,9 @@
 from typing import Any
 
 import torch
+from gdl_core.grid import BOUNDARIES, source_indices
 from gdl_core.kernels.kernel import Kernel
 from torch import Tensor
-
-from gdl_grids.boundary import BOUNDARIES, source_indices
 
 
 def filter_sources(n: int, outputs: int, taps: int, stride: int, before: int, boundary: int) -> Tensor:

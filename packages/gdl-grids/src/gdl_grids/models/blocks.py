@@ -2,10 +2,10 @@
 
 from gdl_core.errors import UnknownNameError, closest
 from gdl_core.geometry import Coarsening, Domain, Layer
+from gdl_core.grid import grid_of
 from gdl_core.representations import FieldType
 from torch import Tensor, relu
 
-from gdl_grids.checks import grid_of
 from gdl_grids.conv import Conv
 from gdl_grids.norm import BatchNorm
 from gdl_grids.polyphase import PolyphasePool

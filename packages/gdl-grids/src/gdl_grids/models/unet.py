@@ -4,13 +4,11 @@ from collections.abc import Sequence
 
 import torch
 from gdl_core.geometry import Domain, Layer
+from gdl_core.grid import Grid, extend, grid_of
 from gdl_core.representations import FieldType
 from torch import Tensor, nn, relu
 
-from gdl_grids.boundary import extend
-from gdl_grids.checks import grid_of
 from gdl_grids.conv import Conv
-from gdl_grids.grid import Grid
 from gdl_grids.models.blocks import coarsening
 from gdl_grids.norm import BatchNorm
 from gdl_grids.polyphase import PolyphasePool, PolyphaseUp

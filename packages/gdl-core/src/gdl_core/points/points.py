@@ -1,12 +1,13 @@
 """What sets and graphs share: points first, samples one after the other."""
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from gdl_core.geometry import Domain, Symmetry
 from torch import Tensor
+
+from gdl_core.geometry import Domain
 
 
 class Points(Domain):
@@ -31,11 +32,6 @@ class Points(Domain):
     def check(self, values: Tensor, where: str) -> None:
         if values.dim() != 2 or values.shape[0] != self.num_points:
             raise ValueError(f"{where} expects values [{self.num_points}, c] on {self}, got {list(values.shape)}.")
-
-    def symmetries(self) -> Mapping[str, Symmetry]:
-        from gdl_graphs.symmetry import PointPermutation
-
-        return {"permutation": PointPermutation("permutation", self)}
 
 
 def check_count(count: Any, what: str) -> int:

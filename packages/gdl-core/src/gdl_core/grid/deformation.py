@@ -4,13 +4,13 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
-from gdl_core.geometry import Signal
 from torch import Tensor
 
-from gdl_grids.boundary import source_indices
+from gdl_core.geometry import Signal
+from gdl_core.grid.boundary import source_indices
 
 if TYPE_CHECKING:
-    from gdl_grids.grid import Grid
+    from gdl_core.grid.grid import Grid
 
 
 class Warp:

@@ -8,7 +8,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
+
 from gdl_core.geometry import Domain, Signal, Symmetry
+from gdl_core.grid.torus import Torus
 from gdl_core.groups import (
     SO,
     CyclicGroup,
@@ -21,12 +24,9 @@ from gdl_core.groups import (
     SemidirectProduct,
 )
 from gdl_core.representations import FieldType
-from torch import Tensor
-
-from gdl_grids.torus import Torus
 
 if TYPE_CHECKING:
-    from gdl_grids.grid import Grid
+    from gdl_core.grid.grid import Grid
 
 Linear = Callable[[Tensor], Tensor]  # [*element_shape] -> [d, d], a signed permutation of the axes
 Offset = Callable[[Tensor], Tensor]  # [*element_shape] -> int64[d], a shift

@@ -3,7 +3,7 @@
 import itertools
 
 import torch
-from gdl_graphs.permutations import YoungSubgroup
+from gdl_core.groups import YoungSubgroup
 
 
 def test_the_order_is_the_product_of_factorials():

@@ -5,8 +5,9 @@ import math
 from collections.abc import Sequence
 
 import torch
-from gdl_core.groups import Group
 from torch import Tensor
+
+from gdl_core.groups.base import Group
 
 
 class YoungSubgroup(Group):

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 import torch
-from gdl_core.groups import Group
 from torch import Tensor
+
+from gdl_core.groups import Group
 
 
 class Torus(Group):

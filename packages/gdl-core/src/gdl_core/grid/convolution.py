@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gdl_grids.boundary import extend
+from gdl_core.grid.boundary import extend
 
 _CONV = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 _PAD_MODE = {"periodic": "circular", "reflect": "reflect"}
