@@ -1,0 +1,1 @@
+from .geometric.graph import GeometricGraph as GeometricGraph

@@ -1,0 +1,1 @@
+"""Functions of directions: Clebsch-Gordan coefficients, spherical harmonics, Wigner matrices, frames."""

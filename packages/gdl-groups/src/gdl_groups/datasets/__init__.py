@@ -1,0 +1,1 @@
+"""Real data and simulated ones."""

@@ -1,0 +1,1 @@
+"""Maps of each feature vector alone: nonlinearities and norms for any representation."""

@@ -1,0 +1,1 @@
+"""Points in space: the domain, radial functions, layers and networks on it."""

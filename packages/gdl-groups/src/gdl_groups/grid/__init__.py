@@ -1,0 +1,1 @@
+"""Group and steerable convolution on grids."""

@@ -1,0 +1,1 @@
+"""Operators with a reference, a CPU and a GPU implementation."""

@@ -1,0 +1,1 @@
+"""Groups by name, their irreps and embeddings."""

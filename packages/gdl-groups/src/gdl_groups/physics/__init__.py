@@ -1,0 +1,1 @@
+"""Physical knowledge: energies and forces, mechanics, relativity, symmetrisation."""

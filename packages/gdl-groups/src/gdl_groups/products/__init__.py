@@ -1,0 +1,1 @@
+"""Products of features: tensor products, their convolutions, symmetric contractions."""

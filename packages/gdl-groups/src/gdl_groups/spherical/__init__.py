@@ -1,0 +1,1 @@
+"""Signals on the sphere and on rotations."""
