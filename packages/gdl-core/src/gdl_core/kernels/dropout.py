@@ -6,17 +6,17 @@ import torch
 from torch import Tensor
 
 from gdl_core.kernels.kernel import Kernel
-from gdl_core.kernels.philox import keep_range, new_seed
+from gdl_core.kernels.philox import keep_range, new_seed, threshold
 
 
 def dropout(x: Tensor, rate: float) -> Tensor:
-    """Return ``y = x * keep / (1 - rate)``, each entry kept with probability ``1 - rate`` (Srivastava et al. 2014).
+    """Return ``y = x * keep / p``, each entry kept with probability ``p = 1 - rate`` (Srivastava et al. 2014).
 
     Bitwise the same on every backend for one seed, which torch's generator draws; stores eight bytes, not a mask.
 
     Args:
         x: floating-point, of any shape; entries are numbered in row-major order.
-        rate: the probability of zeroing an entry, to 24 bits.
+        rate: the probability of zeroing an entry, rounded to 16 bits.
 
     Raises:
         ValueError: unless ``0 <= rate < 1``. TypeError: if `x` is not floating-point.
@@ -28,9 +28,14 @@ def dropout(x: Tensor, rate: float) -> Tensor:
     return x if rate == 0 else dropout_kernel(x, new_seed(x.device), rate)
 
 
+def growth(rate: float) -> float:
+    """Return what kept entries are multiplied by: one over the share of the 2¹⁶ numbers that keep one."""
+    return 2**16 / (2**16 - threshold(rate, 16))
+
+
 def _dropout(x: Tensor, seed: Tensor, rate: float) -> Tensor:
     mask = keep_range(seed, x.numel(), rate).reshape(x.shape)
-    return torch.where(mask, x * (1 / (1 - rate)), 0)
+    return torch.where(mask, x * growth(rate), 0)
 
 
 def _dropout_fake(x: Tensor, seed: Tensor, rate: float) -> Tensor:

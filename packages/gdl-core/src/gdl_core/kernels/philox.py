@@ -1,8 +1,8 @@
 """Random bits from a counter: the same on every device and for any number of threads, and nothing to store.
 
 Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): a seed of 64 bits is the key, a
-counter of 64 bits the plaintext, and each counter yields four words of 32 bits. An entry is kept if the upper 24 bits
-of its word reach `threshold(rate)`: integers, so that all backends agree exactly.
+counter of 64 bits the plaintext, and each counter yields four words of 32 bits. Decisions compare integers, so that all
+backends agree exactly: `keep` the upper 24 bits of a word, `keep_range` each half of a word, 16 bits.
 """
 
 import torch
@@ -12,6 +12,7 @@ _MULTIPLIER = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 _MASK = 0xFFFFFFFF
 COUNTERS = 512  # per block of `keep_range`
+HALVES = 8 * COUNTERS  # decisions per block
 
 
 def new_seed(device: torch.device | str | None = None) -> Tensor:
@@ -19,9 +20,9 @@ def new_seed(device: torch.device | str | None = None) -> Tensor:
     return torch.randint(2**62, (), device=device)
 
 
-def threshold(rate: float) -> int:
-    """Return the number that 24 random bits must reach to keep an entry that is dropped with probability `rate`."""
-    return round(rate * 2**24)
+def threshold(rate: float, bits: int = 24) -> int:
+    """Return the number that random bits must reach to keep an entry that is dropped with probability `rate`."""
+    return min(round(rate * 2**bits), 2**bits - 1)
 
 
 def philox(seed: Tensor, counter: Tensor) -> Tensor:
@@ -42,11 +43,13 @@ def keep(seed: Tensor, counter: Tensor, rate: float) -> Tensor:
 
 
 def keep_range(seed: Tensor, count: int, rate: float) -> Tensor:
-    """Return `bool[count]`: a block of 512 counters decides 2048 entries, first all by word 0, then all by word 1, ….
+    """Return `bool[count]`: a block of 512 counters decides 4096 entries, first all by the lower half of word 0, then
+    all by that of word 1, …, then by the upper halves.
 
     In this order both vector registers and a GPU write neighbouring entries together.
     """
-    blocks = (count + 4 * COUNTERS - 1) // (4 * COUNTERS)
+    blocks = (count + HALVES - 1) // HALVES
     words = philox(seed, torch.arange(blocks * COUNTERS, device=seed.device))
-    words = words.reshape(blocks, COUNTERS, 4).transpose(1, 2).reshape(-1)[:count]
-    return (words >> 8) >= threshold(rate)
+    words = words.reshape(blocks, 1, COUNTERS, 4).transpose(2, 3)
+    halves = torch.cat([words & 0xFFFF, words >> 16], 1).reshape(-1)[:count]
+    return halves >= threshold(rate, 16)
