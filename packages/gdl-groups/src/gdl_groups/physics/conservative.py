@@ -1,0 +1,84 @@
+"""`Conservative`: forces and stress as derivatives of an energy."""
+
+from typing import NamedTuple
+
+import torch
+from gdl_core.geometry import Domain
+from torch import Tensor, nn
+
+from gdl_groups.geometric.graph import GeometricGraph
+
+
+class Prediction(NamedTuple):
+    """What `Conservative` returns."""
+
+    energy: Tensor  # [b]
+    forces: Tensor  # [n, d]
+    stress: Tensor | None = None  # [b, d, d]
+
+
+class Conservative(nn.Module):
+    """E = Σ model, forces F = -∂E/∂x, stress σ = ∂E/∂ε / V: a field of forces that conserves energy.
+
+    ε is a symmetric strain of positions and cell of a sample, x → (1 + ε) x. Derivatives are taken through the model by
+    autograd and can be differentiated again wherever gradients are on, so that forces can be learnt. Where they are off
+    (`torch.no_grad()`), energies and forces come out without a history.
+
+    Args:
+        model: `model(x, domain) -> [b, 1]` or `[b]`, one energy per sample.
+        stress: whether to return the stress too; the samples then need cells.
+
+    Shapes: x `[n, c]` on a graph of b samples -> `Prediction` of energy `[b]`, forces `[n, d]`, stress `[b, d, d]`,
+    in the model's unit of energy, per length, per volume. A tensile stress is positive.
+
+    Raises:
+        TypeError: if called without a `GeometricGraph`.
+        ValueError: if the model gives no energy per sample, or the stress is wanted in open space.
+
+    Source: the book, §5.5 (the "constructive procedure"); Knuth et al. 2015 (stress by strain).
+    """
+
+    def __init__(self, model: nn.Module, stress: bool = False):
+        super().__init__()
+        self.model, self.stress = model, stress
+
+    def forward(self, x: Tensor, domain: Domain | None = None) -> Prediction:
+        if not isinstance(domain, GeometricGraph):
+            raise TypeError(f"Conservative needs positions: call it as head(x, geometric_graph), got {domain}.")
+        if self.stress and domain.cell is None:
+            raise ValueError("Conservative(stress=True) needs a cell, got a graph in open space.")
+        again = torch.is_grad_enabled()
+        with torch.enable_grad():
+            return self._differentiate(x, domain, again)
+
+    def _differentiate(self, x: Tensor, graph: GeometricGraph, again: bool) -> Prediction:
+        # A displacement of zero: the derivative by it is that by the positions, whoever made these and from what.
+        moved = torch.zeros_like(graph.positions).requires_grad_()
+        positions, cell, variables = graph.positions + moved, graph.cell, [moved]
+        if self.stress and cell is not None:
+            strain = torch.zeros_like(cell).requires_grad_()
+            variables.append(strain)
+            symmetric = 0.5 * (strain + strain.mT)
+            per_point = symmetric.index_select(0, graph.owner)
+            positions = positions + torch.einsum("nj,nij->ni", positions, per_point)
+            cell = cell + cell @ symmetric
+        energy = self.model(x, graph.moved(positions, cell))
+        if energy.shape not in ((graph.batch_size,), (graph.batch_size, 1)):
+            raise ValueError(
+                f"Conservative expects one energy per sample, [{graph.batch_size}, 1], "
+                f"got {list(energy.shape)} from {type(self.model).__name__}."
+            )
+        energy = energy.reshape(graph.batch_size)
+        if not energy.requires_grad:  # a model that looks at no position
+            energy = energy + 0 * moved.sum()
+        found = torch.autograd.grad(energy.sum(), variables, create_graph=again, allow_unused=True)
+        slopes = [torch.zeros_like(v) if g is None else g for g, v in zip(found, variables)]
+        stress = None
+        if self.stress and cell is not None:
+            stress = slopes[1] / torch.linalg.det(cell).abs()[:, None, None]
+        if again:
+            return Prediction(energy, -slopes[0], stress)
+        return Prediction(energy.detach(), -slopes[0], None if stress is None else stress.detach())
+
+    def extra_repr(self) -> str:
+        return f"stress={self.stress}"
