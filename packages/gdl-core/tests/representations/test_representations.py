@@ -5,6 +5,7 @@ import pickle
 
 import pytest
 import torch
+from gdl_core.derive import intertwiners
 from gdl_core.groups import (
     SO,
     CyclicGroup,
@@ -369,3 +370,14 @@ def test_the_check_of_representations_can_fail():
 
 
 SHEAR = torch.tensor([[1.0, 0.5], [0, 1]], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("group", [O(3), SO(3), SO(2), DihedralGroup(4)], ids=repr)
+def test_a_group_has_one_trivial_representation_by_whatever_name(group):
+    names = {"O(3)": "0e", "DihedralGroup(4)": "A1"}
+    irrep = group.representation(names.get(repr(group), "0"))
+    assert irrep == group.trivial()
+    assert hash(irrep) == hash(group.trivial())
+    assert pickle.loads(pickle.dumps(irrep)).name == irrep.name
+    assert irrep != group.representation("det" if isinstance(group, O) else "standard")
+    assert len(intertwiners(group.trivial(), irrep)) == 1  # Schur: the same irrep, so one map

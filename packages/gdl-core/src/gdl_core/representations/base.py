@@ -182,7 +182,7 @@ class Permutation(Representation):
 
 
 class Trivial(Representation):
-    """The one-dimensional representation that does nothing."""
+    """The one-dimensional representation that does nothing; a group has one, whatever its table of irreps calls it."""
 
     is_permutation = True
     is_orthogonal = True
@@ -198,3 +198,12 @@ class Trivial(Representation):
     def derivative(self, a: Tensor) -> Tensor:
         batch = a.shape[: a.dim() - len(self.group.element_shape)]
         return torch.zeros(*batch, 1, 1, dtype=torch.float64)
+
+    def _identity(self) -> tuple:
+        return ("trivial", self.group)
+
+    def __hash__(self) -> int:
+        return hash(("trivial", self.group.name))
+
+    def __reduce__(self):
+        return (Trivial, (self.group, self.name))
