@@ -5,10 +5,14 @@ import pickle
 import pytest
 import torch
 from gdl_core.geometry import Signal
+from gdl_core.groups import CyclicGroup, DihedralGroup, FiniteGroup, O
 from gdl_core.representations import FieldType
 from gdl_grids import Grid
 
 SCALARS = FieldType.scalars(2)
+CUBE = FiniteGroup.from_generators(  # all rotations of the cube
+    "cube", [[[0.0, -1, 0], [1, 0, 0], [0, 0, 1]], [[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]]
+)
 
 
 def test_grids_are_equal_by_shape_boundary_and_spacing():
@@ -132,3 +136,33 @@ def test_a_boundary_decides_which_symmetries_there_are():
     assert "rotation" not in Grid((4, 5)).symmetries()
     assert "rotation" not in Grid((4, 4), spacing=(1, 2)).symmetries()
     assert Grid((4, 3), ("periodic", "zero")).symmetries()["shift"].group.order == 4
+
+
+@pytest.mark.parametrize(
+    ("shape", "symmetry", "group", "name"),
+    [
+        ((9,), "reflection", CyclicGroup(2), "1"),
+        ((4, 4), "rotation", CyclicGroup(8), "standard"),
+        ((4, 4), "lattice", DihedralGroup(8), "standard"),
+        ((4, 5), "reflection", DihedralGroup(2), "standard"),
+        ((3, 3, 3), "rotation", CUBE, "standard"),
+    ],
+)
+def test_types_of_any_group_that_holds_the_motions_turn_with_them(shape, symmetry, group, name):
+    grid = Grid(shape)
+    found = grid.symmetries()[symmetry]
+    kind, vector = FieldType(group, [(1, name)]), FieldType(O(len(shape)), "standard")
+    for g in found.group.sample(8, torch.Generator().manual_seed(0)):
+        torch.testing.assert_close(
+            kind.matrix(found.fibre_element(g, kind)), vector.matrix(found.fibre_element(g, vector)), atol=1e-12, rtol=0
+        )
+
+
+@pytest.mark.parametrize(
+    ("shape", "symmetry", "group"),
+    [((4, 4), "lattice", CyclicGroup(4)), ((4, 4), "rotation", CyclicGroup(6)), ((3, 3, 3), "lattice", CUBE)],
+)
+def test_types_of_a_group_without_some_of_the_motions_are_refused(shape, symmetry, group):
+    found, kind = Grid(shape).symmetries()[symmetry], FieldType(group, "regular")
+    with pytest.raises(TypeError, match="acts on fibres"):
+        found.fibre_element(found.group.identity(), kind)

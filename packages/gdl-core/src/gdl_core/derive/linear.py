@@ -74,16 +74,6 @@ class EquivariantLinear(DerivedLayer, FibreMap):
             rows.append(torch.cat(blocks, 1))
         return torch.cat(rows)
 
-    def bias(self) -> Tensor | None:
-        """Return the whole bias, `[c_out]`, or None."""
-        if not len(self.biases):
-            return None
-        parts = []
-        for row, (c_out, rep_out) in enumerate(self._out.fields):
-            part = self._bias_of(row)
-            parts.append(self.biases[0].new_zeros(rep_out.dim * c_out) if part is None else part.flatten())
-        return torch.cat(parts)
-
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
         axis = self.channel_axis if domain is None else domain.channel_axis
         check_channels(x, self.in_type, axis, self)

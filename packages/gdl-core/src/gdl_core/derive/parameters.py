@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from gdl_core.derive.basis import Basis
 from gdl_core.derive.shared import shared_rows
 from gdl_core.geometry.layer import Layer
+from gdl_core.groups import TrivialGroup
 from gdl_core.incidence import Incidence, aggregate
 from gdl_core.representations.field_type import FieldType
 
@@ -20,10 +21,10 @@ def joint_group(in_type: FieldType, out_type: FieldType, where: str) -> tuple[Fi
     """
     if in_type.group == out_type.group:
         return in_type, out_type
+    if out_type.is_invariant and not isinstance(in_type.group, TrivialGroup):
+        return in_type, FieldType(in_type.group, out_type.channels)
     if in_type.is_invariant:
         return FieldType(out_type.group, in_type.channels), out_type
-    if out_type.is_invariant:
-        return in_type, FieldType(in_type.group, out_type.channels)
     raise TypeError(f"{where} expects two types of one group, got {in_type!r} and {out_type!r}.")
 
 
@@ -87,6 +88,16 @@ class DerivedLayer(Layer):
         """Return the bias of field `row`, `[rows, c_out]`, or None."""
         at = self._bias_at[row]
         return None if at is None else getattr(self, f"invariant{row}").T @ self.biases[at]
+
+    def bias(self) -> Tensor | None:
+        """Return the whole bias in the component-major layout, `[c_out]`, of a layer with one bias for all points."""
+        if not len(self.biases):
+            return None
+        parts = []
+        for row, (c_out, rep_out) in enumerate(self._out.fields):
+            part = self._bias_of(row)
+            parts.append(self.biases[0].new_zeros(rep_out.dim * c_out) if part is None else part.flatten())
+        return torch.cat(parts)
 
     def _apply(self, fn, recurse: bool = True):
         super()._apply(fn, recurse)

@@ -24,16 +24,42 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 MODULES = (nn.ReLU, nn.GELU, nn.SiLU, nn.ELU, nn.LeakyReLU, nn.Softplus, nn.Tanh, nn.Sigmoid, nn.Identity)
 
 
+def elementwise(function: str | nn.Module, where: str) -> tuple[Callable[[Tensor], Tensor], str]:
+    """Return a pointwise function and its name, given the name or a module; `where` is who asks.
+
+    Raises:
+        UnknownNameError: if the name is none of `FUNCTIONS`.
+    """
+    if isinstance(function, nn.Module):
+        return function, type(function).__name__
+    if function not in FUNCTIONS:
+        raise UnknownNameError(
+            f"{where} knows no function {function!r}; it has {', '.join(FUNCTIONS)}." + closest(function, FUNCTIONS)
+        )
+    return FUNCTIONS[function], function
+
+
 class FibreMap(Layer):
     """A layer that maps each feature vector alone, so it commutes with every motion of the points.
 
-    Its `claims` are `("*",)`: every symmetry that the domain offers.
+    Its `claims` are `("*",)`: every symmetry that the domain offers, if it acts on both types.
+
+    Attributes:
+        is_linear: whether the map is linear; otherwise it does not commute with interpolation, and keeps only the
+            symmetries that permute the points.
     """
 
     claims = ("*",)
+    is_linear = True
 
     def symmetries(self, domain: Domain) -> tuple[str, ...]:
-        return tuple(domain.symmetries())
+        return tuple(
+            name
+            for name, symmetry in domain.symmetries().items()
+            if (symmetry.is_exact or self.is_linear)
+            and symmetry.acts_on(self.in_type)
+            and symmetry.acts_on(self.out_type)
+        )
 
 
 class Pointwise(FibreMap):
@@ -47,6 +73,8 @@ class Pointwise(FibreMap):
         TypeError: if a field of `type` is not a permutation representation: a pointwise function would turn vectors.
     """
 
+    is_linear = False
+
     def __init__(self, type: FieldType | int, function: str | nn.Module = "relu"):
         super().__init__(type, type)
         for _, rep in self.in_type.fields:
@@ -55,21 +83,7 @@ class Pointwise(FibreMap):
                     f"Pointwise expects fields that the group permutes, got {rep!r}: "
                     "a pointwise function does not commute with it. Use a gated or norm nonlinearity."
                 )
-        if isinstance(function, nn.Module):
-            self.function = function
-            self.name = function.__class__.__name__
-        elif function in FUNCTIONS:
-            self.function = FUNCTIONS[function]
-            self.name = function
-        else:
-            raise UnknownNameError(
-                f"Pointwise knows no function {function!r}; it has {', '.join(FUNCTIONS)}."
-                + closest(function, FUNCTIONS)
-            )
-
-    def symmetries(self, domain: Domain) -> tuple[str, ...]:
-        """Return the symmetries that permute the points: a nonlinear function does not commute with interpolation."""
-        return tuple(name for name, symmetry in domain.symmetries().items() if symmetry.is_exact)
+        self.function, self.name = elementwise(function, "Pointwise")
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
         return self.function(x)

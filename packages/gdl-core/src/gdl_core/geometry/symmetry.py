@@ -66,6 +66,14 @@ class Symmetry(ABC):
             f"Symmetry {self.name!r} acts on fibres of {self.fibre.target!r}, got {type!r} of {type.group!r}."
         )
 
+    def acts_on(self, type: FieldType) -> bool:
+        """Return whether the group acts on feature vectors of `type`, if only as the identity."""
+        try:
+            self.fibre_element(self.group.identity(), type)
+        except TypeError:
+            return False
+        return True
+
     def point_images(self, g: Tensor) -> Tensor:
         """Return where each point goes, `[n]`, for a symmetry that permutes points.
 

@@ -56,12 +56,24 @@ class LatticeSymmetry(Symmetry):
         self._linear, self._offset = linear, offset
         self._fibres = _fibres(group, domain.ndim, linear) if turns_fibres else ()
         self.fibre = self._fibres[0] if self._fibres else None
+        self._known: dict[Group, bool] = {}
 
     def fibre_element(self, g: Tensor, type: FieldType) -> Tensor | None:
         for hom in self._fibres:
             if type.group == hom.target and not type.is_invariant:
                 return hom(g)
+        if not type.is_invariant and self._turns(type.group):
+            return _element_of(type.group, self._linear(g))
         return super().fibre_element(g, type)
+
+    def _turns(self, group: Group) -> bool:
+        """Whether every element of this symmetry is also one of `group`, so that it acts on its types."""
+        if not self._fibres:
+            return False
+        if group not in self._known:
+            matrices = [self._linear(g) for g in self.group.generators()]
+            self._known[group] = all(_element_of(group, matrix) is not None for matrix in matrices)
+        return self._known[group]
 
     def move(self, g: Tensor, values: Tensor, domain: Domain) -> tuple[Tensor, Domain]:
         motion, moved = self._motions(g, domain)[0]
@@ -317,6 +329,28 @@ def _fibres(group: Group, d: int, linear: Linear) -> tuple[Homomorphism, ...]:
     if d >= 2 and bool((torch.linalg.det(torch.stack([linear(g) for g in group.generators()])) > 0).all()):
         found.append(Homomorphism(group, SO(d), linear))
     return tuple(found)
+
+
+def _element_of(group: Group, matrix: Tensor) -> Tensor | None:
+    """Return the element of `group` that turns the axes as the signed permutation `matrix[d, d]`; None if none does.
+
+    C_2 on a line flips it; C_n and D_n on a square turn it by multiples of 360°/n; a finite group of d x d matrices,
+    such as the octahedral one, turns the axes as its matrices say.
+    """
+    d = matrix.shape[0]
+    if isinstance(group, CyclicGroup) and d == 1 and group.n == 2:
+        return (matrix[0, 0] < 0).to(torch.int64)
+    if isinstance(group, CyclicGroup | DihedralGroup) and d == 2:
+        flip, turn = _dihedral(matrix)
+        cyclic = isinstance(group, CyclicGroup)
+        if (turn * group.n) % 4 or (cyclic and flip):
+            return None
+        turn = turn * group.n // 4
+        return turn if cyclic else torch.stack([flip, turn])
+    if isinstance(group, FiniteGroup) and group.element_shape == (d, d):
+        matrix = matrix.to(group.element_dtype)
+        return matrix if bool((group.elements() - matrix).abs().amax((1, 2)).min() < 1e-8) else None
+    return None
 
 
 def _dihedral(matrix: Tensor) -> Tensor:

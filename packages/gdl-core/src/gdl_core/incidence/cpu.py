@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gdl_core.incidence.precision import accumulate_in
 from gdl_core.kernels.cpu import compile_kernel, run_rows
+from gdl_core.kernels.prefetch_cpu import prefetch
 
 # Rows longer than this are summed in blocks, which keeps the rounding error from growing with the degree.
 BLOCK = 256
@@ -35,6 +36,8 @@ def _row_sum(lo, hi, ptr, index, slot, weight, x, mean, out):
                 k = first
                 # Four edges at a time: a quarter of the reads and writes of the accumulator.
                 while k + 4 <= last:
+                    if h == 0 and index.size:
+                        prefetch(x, index, k, 4)
                     j0 = index[k] if index.size else k
                     j1 = index[k + 1] if index.size else k + 1
                     j2 = index[k + 2] if index.size else k + 2

@@ -2,50 +2,20 @@
 
 Scores ``s[h, k]`` and what is made of them stay in the cache. A block ends with a multiple of `LANES` scores, the spare
 ones -inf, so that exponentials always fill vector registers. Edge k of the block is the edge `first + k`; it goes from
-row `i` to ``index[first + k]``. Nodes are asked for `AHEAD` edges before they are used.
+row `i` to ``index[first + k]``.
 """
 
 import numba
 import numpy as np
 from gdl_core.kernels.philox_cpu import philox
-from llvmlite import ir
+from gdl_core.kernels.prefetch_cpu import prefetch  # noqa: F401  # for the loops
 from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic, overload
+from numba.extending import overload
 
 BLOCK = 64
 LANES = 8
-AHEAD = 24
-LINE = 64  # bytes
 
 inline = numba.njit(nogil=True, fastmath={"reassoc", "contract", "nsz"})
-
-
-@intrinsic
-def _prefetch_place(_context, array, place):
-    """Ask for the cache line of the element at `place` of a contiguous array."""
-
-    def emit(context, builder, signature, arguments):
-        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        address = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
-        word = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [address.type, word, word, word])
-        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-        builder.call(prefetch, [address, word(0), word(3), word(1)])  # for reading, into all caches, data
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp), emit
-
-
-@inline
-def prefetch(x, index, first, count):
-    """Ask for the rows of `x` that the block `AHEAD` edges further on will read."""
-    size = x.size // max(x.shape[0], 1)
-    step = LINE // x.itemsize
-    for k in range(first + AHEAD, min(first + AHEAD + count, index.size)):
-        start = index[k] * size
-        for c in range(start, start + size, step):
-            _prefetch_place(x, c)  # pyright: ignore[reportCallIssue]  # Numba passes the context
 
 
 def exp(x):

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from gdl_core.incidence.precision import accumulate_in
 from gdl_core.kernels.cpu import compile_kernel, run_rows
+from gdl_core.kernels.prefetch_cpu import prefetch
 from torch import Tensor
 
 BLOCK = 32  # edges; later blocks of a row are computed apart and merged, which bounds the rounding error
@@ -92,6 +93,7 @@ def _row_statistics(lo, hi, ptr, index, weight, x, total, variance, largest, sma
             last = min(first + BLOCK, stop)
             alone = first == start
             before, now = x.dtype.type(first - start), x.dtype.type(last - first)
+            prefetch(x, index, first, last - first)
             if total:
                 sums = values[i, 0]
                 block = sums if alone else acc

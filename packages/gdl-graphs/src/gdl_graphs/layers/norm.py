@@ -4,22 +4,14 @@ from typing import Literal
 
 import torch
 from gdl_core.geometry import Domain, Layer, check_channels
-from gdl_core.incidence import broadcast, reduce
 from gdl_core.incidence.precision import accumulate_in
-from gdl_core.points import Points
+from gdl_core.points import sample_mean
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 from torch.nn import functional
 
 from gdl_graphs.graph import Graph
 from gdl_graphs.layers.checks import check_name, points_of
-
-
-def sample_mean(points: Points, x: Tensor) -> Tensor:
-    """Return ``[n, c]``, or ``[1, c]`` of one sample: at each point the mean of `x` over the points of its sample."""
-    if points.batch_size == 1 and x.shape[0]:
-        return x.mean(0, keepdim=True)  # one row of the operator below, which gives a row to one thread
-    return broadcast(points.ptr, reduce(points.ptr, x, "mean"), points.num_points)
 
 
 class BatchNorm(Layer):
