@@ -6,7 +6,9 @@ GDL_API = (1, 0)
 
 # (kind, name, target inside gdl_groups, summary)
 COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
+    ("layer", "group-conv", "grid.group_conv:GroupConv", "Convolution that keeps turns and flips of the grid, exactly."),
     ("domain", "geometric-graph", "geometric.graph:GeometricGraph", "Points in space and who is near whom."),
+    ("layer", "so2-conv", "geometric.escn:SO2Conv", "Convolution in the frame of each edge (eSCN)."),
 )
 
 RECIPES: tuple[tuple[str, str], ...] = ()

@@ -5,7 +5,7 @@ from importlib import import_module
 
 from gdl_core.plugins import Case
 
-FAMILIES = ("geometric",)
+FAMILIES = ("geometric", "e3", "grid")
 
 
 def cases(kind: str, name: str) -> Iterator[Case]:
