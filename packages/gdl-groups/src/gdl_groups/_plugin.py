@@ -6,6 +6,7 @@ GDL_API = (1, 0)
 
 # (kind, name, target inside gdl_groups, summary)
 COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
+    ("layer", "steerable-conv", "grid.steerable:SteerableConv", "Convolution that keeps any turns, of C_n to O(3)."),
     ("layer", "group-conv", "grid.group_conv:GroupConv", "Convolution that keeps turns and flips of the grid, exactly."),
     ("domain", "geometric-graph", "geometric.graph:GeometricGraph", "Points in space and who is near whom."),
     ("layer", "so2-conv", "geometric.escn:SO2Conv", "Convolution in the frame of each edge (eSCN)."),

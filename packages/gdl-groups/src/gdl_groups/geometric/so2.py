@@ -1,0 +1,193 @@
+"""Which linear maps of features along an edge commute with rolls about it, and how features are packed for them.
+
+In a frame whose y axis is the edge, the coordinates ±m of a degree turn together by m times the angle of a roll. What
+commutes with every roll is, for each m, a complex number per pair of channels: `[[d, -a], [a, d]]` on (x_+m, x_-m),
+and d alone at m = 0. These maps are exactly the tensor products with the spherical harmonics of the edge (Passaro and
+Zitnick 2023, arXiv 2302.03655, §3): a frame turns a sum over O(L^6) Clebsch-Gordan coefficients into O(L^3).
+
+Reflections that keep the edge conjugate this number. So between irreps of O(3) of the same *class*, natural (parity
+(-1)^l: 0e, 1o, 2e, ...) or pseudo (0o, 1e, 2o, ...), only d is allowed, and across the classes only a.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from gdl_core.groups import SO
+from gdl_core.representations import FieldType
+from torch import Tensor
+
+from gdl_groups.angular import clebsch_gordan
+from gdl_groups.products.plan import degree_and_parity
+
+
+@lru_cache(maxsize=1024)
+def path_to_so2(l_in: int, l_out: int) -> Tensor:
+    """Return the numbers (d_0, …, d_k, a_1, …, a_k), k = min(l_in, l_out), of each tensor product, `[2k+1, 2k+1]`.
+
+    Column j is the path with spherical harmonics of degree l_f = |l_in - l_out| + j, normalised to components of unit
+    mean square, and Clebsch-Gordan coefficients of Frobenius norm one: Σ C[m, n, m'] x_m Y_n(e_y). The rows of d
+    belong to even l_in + l_f + l_out, those of a to odd. The matrix is invertible.
+    """
+    k, low = min(l_in, l_out), abs(l_in - l_out)
+    found = torch.zeros(2 * k + 1, 2 * k + 1, dtype=torch.float64)
+    for column in range(2 * k + 1):
+        degree = low + column
+        # the harmonics of the pole vanish but for order 0, which is sqrt(2l+1)
+        couple = clebsch_gordan(l_in, degree, l_out)[:, degree] * (2 * degree + 1) ** 0.5
+        for m in range(k + 1):
+            if (l_in + degree + l_out) % 2 == 0:
+                found[m, column] = couple[l_in + m, l_out + m]
+            elif m:
+                found[k + m, column] = couple[l_in + m, l_out - m]
+    return found
+
+
+@dataclass(frozen=True)
+class Lane:
+    """The copies of one irrep in a feature vector.
+
+    Attributes:
+        start: the first of their channels, which are component-major.
+        degree, count: of the irrep, and how many copies.
+        pseudo: whether the irrep is of the class 0o, 1e, 2o, …; False for SO(3).
+    """
+
+    start: int
+    degree: int
+    count: int
+    pseudo: bool
+
+    @property
+    def channels(self) -> slice:
+        return slice(self.start, self.start + (2 * self.degree + 1) * self.count)
+
+
+class Lanes:
+    """The channels of a field type in the order of the edge's frame: by class, degree and field, for each m ≥ 0.
+
+    Args:
+        type: a type of irreps of SO(3) or O(3), or of invariant channels.
+        m_max: orders beyond it are dropped; None keeps all.
+
+    Attributes:
+        lanes: in order.
+        degrees: those that occur, rising.
+        degree, order: the largest of each.
+        chiral: whether the group has no reflections, so that d and a may both occur.
+    """
+
+    def __init__(self, type: FieldType, m_max: int | None = None):
+        self.type = type
+        self.chiral = isinstance(type.group, SO)
+        found = []
+        for (count, rep), channels in zip(type.fields, type.slices()):
+            degree, parity = degree_and_parity(rep)
+            pseudo = not self.chiral and parity != (-1) ** degree
+            found.append(Lane(channels.start, degree, count, pseudo))
+        self.lanes: tuple[Lane, ...] = tuple(sorted(found, key=lambda lane: (lane.pseudo, lane.degree)))
+        self.degrees: tuple[int, ...] = tuple(sorted({lane.degree for lane in found}))
+        self.degree = max((lane.degree for lane in found), default=0)
+        self.order = self.degree if m_max is None else min(m_max, self.degree)
+
+    @classmethod
+    def of(cls, in_type: FieldType, out_type: FieldType, m_max: int | None = None) -> "tuple[Lanes, Lanes]":
+        """Return the lanes of two types of one group up to the orders that both have."""
+        order = min(cls(in_type, m_max).order, cls(out_type, m_max).order)
+        return cls(in_type, order), cls(out_type, order)
+
+    def by_field(self) -> list[Lane]:
+        """Return the lanes in the order of the fields of the type."""
+        return sorted(self.lanes, key=lambda lane: lane.start)
+
+    def rows(self, turns: Mapping[int, Tensor], dtype: torch.dtype) -> list[Tensor]:
+        """Return what `pack` and `unpack` need of the Wigner matrices of each degree: the rows |m| ≤ order."""
+        cut = [max(degree - self.order, 0) for degree in self.degrees]
+        return [turns[l][:, skip : 2 * l + 1 - skip].to(dtype) for l, skip in zip(self.degrees, cut)]
+
+    def width(self, m: int, pseudo: bool | None = None) -> int:
+        """Return the number of channels that have the order m (of one class, if `pseudo` says which)."""
+        return sum(lane.count for lane in self.lanes if lane.degree >= m and pseudo in (None, lane.pseudo))
+
+    def places(self, m: int) -> list[tuple[Lane, slice]]:
+        """Return the lanes that have the order m, each with its place among the `width(m)`."""
+        found, start = [], 0
+        for lane in self.lanes:
+            if lane.degree >= m:
+                found.append((lane, slice(start, start + lane.count)))
+                start += lane.count
+        return found
+
+    def pack(self, x: Tensor, turns: Sequence[Tensor]) -> list[Tensor]:
+        """Return the features in the frames of their edges: `[e, width(0)]` and, for m ≥ 1, `[e, 2, width(m)]`.
+
+        A pair (x_+m, x_-m) is the complex number x_+m + i x_-m; those of the class pseudo are multiplied by i, after
+        which a map of O(3) is the same real matrix for both classes.
+
+        Args:
+            x: ``[e, channels]``, one feature vector per edge.
+            turns: for each of `degrees`, ``[e, 2k+1, 2l+1]``, the rows |m| ≤ k = min(l, order) of its Wigner matrix.
+        """
+        rows: dict[int, Tensor] = {}
+        for degree, turn in zip(self.degrees, turns, strict=True):
+            lanes = [lane for lane in self.lanes if lane.degree == degree]
+            fields = [x[:, lane.channels].unflatten(-1, (2 * degree + 1, lane.count)) for lane in lanes]
+            turned = torch.bmm(turn, fields[0] if len(fields) == 1 else torch.cat(fields, -1))
+            rows |= zip([lane.start for lane in lanes], turned.split([lane.count for lane in lanes], -1))
+        packed = []
+        for m in range(self.order + 1):
+            parts = []
+            for lane, _ in self.places(m):
+                k, row = min(lane.degree, self.order), rows[lane.start]
+                if m == 0:
+                    parts.append(row[:, k])
+                elif lane.pseudo:
+                    parts.append(torch.stack([-row[:, k - m], row[:, k + m]], 1))
+                else:
+                    parts.append(torch.stack([row[:, k + m], row[:, k - m]], 1))
+            packed.append(torch.cat(parts, -1))
+        return packed
+
+    def unpack(self, packed: Sequence[Tensor], turns: Sequence[Tensor]) -> Tensor:
+        """Return the features `[e, channels]` of packed ones, turned back by the transposed matrices."""
+        columns: dict[int, list[Tensor]] = {lane.start: [] for lane in self.lanes}
+        for m in range(self.order + 1):
+            for lane, place in self.places(m):
+                values, column = packed[m][..., place], columns[lane.start]
+                if m == 0:
+                    column.append(values)
+                elif lane.pseudo:  # divided by i
+                    column[:] = [-values[:, 0], *column, values[:, 1]]
+                else:
+                    column[:] = [values[:, 1], *column, values[:, 0]]
+        fields: dict[int, Tensor] = {}
+        for degree, turn in zip(self.degrees, turns, strict=True):
+            lanes = [lane for lane in self.lanes if lane.degree == degree]
+            rows = torch.cat([torch.stack(columns[lane.start], 1) for lane in lanes], -1)
+            turned = torch.bmm(turn.mT, rows)
+            fields |= zip([lane.start for lane in lanes], turned.split([lane.count for lane in lanes], -1))
+        return torch.cat([fields[lane.start].flatten(1) for lane in self.by_field()], -1)
+
+
+def operation_counts(degree: int) -> dict[str, int]:
+    """Return what one channel of each degree 0 … L costs along one edge: multiplications and weights.
+
+    `paths`: weights, (L+1)² + 2 Σ k²; `so2`: multiplications by them, (L+1)² + 4 Σ k²; `turn`: of one rotation,
+    Σ (2l+1)²; `dense`: of the Clebsch-Gordan coefficients stored densely, Σ (2l_1+1)(2l_2+1)(2l_3+1), all up to L.
+    """
+    squares = sum(k * k for k in range(1, degree + 1))
+    own = range(degree + 1)
+    dense = sum(
+        (2 * a + 1) * (2 * b + 1) * (2 * f + 1)
+        for a in own
+        for b in own
+        for f in range(abs(a - b), min(a + b, degree) + 1)
+    )
+    turn = sum((2 * a + 1) ** 2 for a in own)
+    return {
+        "paths": (degree + 1) ** 2 + 2 * squares,
+        "so2": (degree + 1) ** 2 + 4 * squares,
+        "turn": turn,
+        "dense": dense,
+    }
