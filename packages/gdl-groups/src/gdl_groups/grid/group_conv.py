@@ -77,7 +77,8 @@ class GroupConv(Layer):
         for row, (c_out, rep_out) in enumerate(self._out.fields):
             for column, (c_in, rep_in) in enumerate(self._into.fields):
                 orbits = kernel_orbits(rep_in, rep_out, taps)
-                self._keep(f"{row}_{column}", orbits.index, orbits.sign)
+                place = (rep_out.dim, *self.kernel_size, rep_in.dim)
+                self._keep(f"{row}_{column}", orbits.index.reshape(place), orbits.sign.reshape(place))
                 self.weights.append(nn.Parameter(torch.empty(orbits.count, c_out, c_in)))
                 self._fan_in[row] += c_in * float(orbits.sign.abs().sum()) / rep_out.dim
             if bias:
@@ -105,13 +106,15 @@ class GroupConv(Layer):
 
     def expand(self) -> tuple[Tensor, Tensor | None]:
         """Return the filter `[c_out, c_in, *kernel]` and the bias `[c_out]` of the plain convolution that this is."""
-        rows, biases = [], []
-        taps, columns = math.prod(self.kernel_size), len(self._into.fields)
+        rows, biases, columns = [], [], len(self._into.fields)
+        taps = range(1, self.ndim + 1)
         for row, (c_out, rep_out) in enumerate(self._out.fields):
             blocks = []
             for column, (c_in, rep_in) in enumerate(self._into.fields):
+                # [d_out, *kernel, d_in, c_out, c_in]. Taps stay axes of their own: the gradient of a filter may come in
+                # any memory format, which a compiled view that merges axes does not expect.
                 entries = self._gather(f"{row}_{column}", self.weights[row * columns + column])
-                block = entries.reshape(rep_out.dim, taps, rep_in.dim, c_out, c_in).permute(0, 3, 2, 4, 1)
+                block = entries.permute(0, -2, -3, -1, *taps)
                 blocks.append(block.reshape(rep_out.dim * c_out, rep_in.dim * c_in, *self.kernel_size))
             rows.append(blocks[0] if columns == 1 else torch.cat(blocks, 1))
             if len(self.biases):
@@ -120,13 +123,13 @@ class GroupConv(Layer):
         return whole, (biases[0] if len(biases) == 1 else torch.cat(biases)) if biases else None
 
     def _gather(self, name: str, weight: Tensor) -> Tensor:
-        """Return the number of each entry from those of the orbits, `[orbits, ...] -> [N, ...]`, flat beyond that."""
+        """Return the number of each entry from those of the orbits, `[orbits, *rest] -> [*entries, *rest]`."""
         index, sign = getattr(self, f"index{name}"), getattr(self, f"sign{name}")
-        flat = weight.flatten(1)
-        if not len(flat):
-            return flat.new_zeros(len(index), flat.shape[1])
-        entries = functional.embedding(index, flat)  # its derivative sums over orbits in a fixed order
-        return entries if sign is None else entries * sign[:, None]
+        if not len(weight):
+            return weight.new_zeros(*index.shape, *weight.shape[1:])
+        entries = functional.embedding(index, weight.flatten(1))  # its derivative sums over orbits in a fixed order
+        entries = entries if sign is None else entries * sign.unsqueeze(-1)
+        return entries.unflatten(-1, weight.shape[1:])
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
         grid = grid_of(x, domain, self, self.in_type, self.ndim)
@@ -152,8 +155,8 @@ class GroupConv(Layer):
                 for column, (_, rep_in) in enumerate(into.fields):
                     position = row * columns + column
                     first = kernel_orbits(rep_in, rep_out, taps).first.to(self.weights[0].device)
-                    entries = self._gather(f"{row}_{column}", self.weights[position])[first]
-                    layer.weights[position].copy_(entries.reshape(layer.weights[position].shape))
+                    entries = self._gather(f"{row}_{column}", self.weights[position])
+                    layer.weights[position].copy_(entries.flatten(0, -3)[first])
                 if bias:
                     first = invariant_orbits(rep_out).first.to(self.weights[0].device)
                     layer.biases[row].copy_(self._gather(f"bias{row}", self.biases[row])[first])
