@@ -242,3 +242,12 @@ def test_bad_input_is_told_in_a_sentence(torus):
         layer(torch.randn(2, 9))
     with pytest.raises(TypeError, match=r"floating-point values, got torch\.int64"):
         layer(torch.ones(2, 8, dtype=torch.int64))
+
+
+def test_invariant_channels_take_the_group_of_the_other_side_even_if_that_is_invariant_too():
+    from gdl_core.derive.parameters import joint_group
+
+    group = SO(2)
+    invariant, free = FieldType(group, 3), FieldType.scalars(4)
+    for pair in ((invariant, free), (free, invariant)):
+        assert [found.group for found in joint_group(*pair, "test")] == [group, group]

@@ -1,0 +1,149 @@
+"""Steerable kernels on the taps of a grid: rings times harmonics times couplings, orthonormal as sampled."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from gdl_core.representations import Representation
+from torch import Tensor
+
+from gdl_groups.grid.basis import couplings, parts
+
+DEPENDENT = 1e-3  # a sampled kernel of which less than this share of the norm is new counts as an alias of others
+
+
+@dataclass(frozen=True)
+class Rings:
+    """Where the radial profiles stand: Gaussians exp(-(|x| - r)² / 2σ²), each with its largest frequency.
+
+    Attributes:
+        radii: r of each ring, in points.
+        widths: σ of each ring.
+        cuts: the largest frequency or degree of each ring. A ring of radius r has about 2πr points, so frequencies
+            beyond 2r or so are sampled too coarsely to turn (Weiler et al. 2018, §3.1).
+    """
+
+    radii: tuple[float, ...]
+    widths: tuple[float, ...]
+    cuts: tuple[int, ...]
+
+    @staticmethod
+    def of(kernel_size: int, cut: float = 2.0, width: float = 0.6, outer_width: float = 0.4) -> "Rings":
+        """Return a point at the centre and rings of radius 1 … ⌊k/2⌋ with frequencies up to `cut` · radius.
+
+        The outermost is narrower, for the corners of the square beyond it belong to no whole circle.
+        """
+        last = kernel_size // 2
+        radii = tuple(float(r) for r in range(last + 1))
+        widths = [0.005, *[width] * (last - 1), outer_width][: last + 1]
+        return Rings(radii, tuple(widths), tuple(int(cut * r + 1e-9) for r in radii))
+
+
+@dataclass(frozen=True)
+class KernelBasis:
+    """An orthonormal basis of the sampled kernels K with K(gx) = ρ_out(g) K(x) ρ_in(g)⁻¹.
+
+    Attributes:
+        matrices: `float64[k, d_out, d_in, *kernel]`.
+        copy: which copy of an irrep of ρ_out each one reaches, as `parts(ρ_out)` numbers them, `int64[k]`.
+    """
+
+    matrices: Tensor
+    copy: Tensor
+
+    def __len__(self) -> int:
+        return self.matrices.shape[0]
+
+
+def taps(kernel_size: int, ndim: int) -> Tensor:
+    """Return the offsets of the taps from the middle one, `float64[k^d, d]`, in row-major order."""
+    side = torch.arange(kernel_size, dtype=torch.float64) - kernel_size // 2
+    return torch.cartesian_prod(*[side] * ndim).reshape(-1, ndim)
+
+
+def harmonics(degree: int, x: Tensor) -> Tensor:
+    """Return the real harmonics of `degree` at the directions of `x[p, d]`, `[dim, p]`; zero at x = 0 but for degree 0.
+
+    d = 2: (cos kφ, sin kφ), φ from the first axis to the second. d = 3: spherical harmonics, norm 1.
+    """
+    if degree == 0:
+        return torch.ones(1, len(x), dtype=torch.float64)
+    away = (x.square().sum(1) > 0).double()
+    if x.shape[1] == 2:
+        angle = degree * torch.atan2(x[:, 1], x[:, 0])
+        return torch.stack([torch.cos(angle), torch.sin(angle)]) * away
+    from gdl_groups.angular.harmonics import spherical_harmonics
+
+    return spherical_harmonics(degree, x, normalize=True, normalization="norm").T * away
+
+
+@lru_cache(maxsize=128)
+def kernel_basis(
+    action: Representation, rep_in: Representation, rep_out: Representation, kernel_size: int, rings: Rings
+) -> KernelBasis:
+    """Return the basis of the kernels of `kernel_size` points per axis between two representations.
+
+    Kernels are found for pairs of irreps and brought to the representations by their change of basis,
+    ρ(g) = Q (⊕ ψ_i(g)) Q⁻¹. For each pair of irreps those that sampling makes dependent are left out, low frequencies
+    first, and the rest made orthonormal. Copies of irreps are orthogonal to each other as Q is.
+    """
+    into, out = parts(rep_in), parts(rep_out)
+    irreps_in, irreps_out = (tuple(dict.fromkeys(irrep for _, irrep in d.irreps)) for d in (into, out))
+    sampled = _sampled(action, irreps_in, irreps_out, kernel_size, rings)
+    q_out, q_in = out.change_of_basis, torch.linalg.inv(into.change_of_basis)
+    blocks, copies = [], []
+    for number, (irrep_out, columns) in enumerate(out.copies()):
+        for irrep_in, rows in into.copies():
+            block = sampled[irreps_in.index(irrep_in), irreps_out.index(irrep_out)]
+            blocks.append(torch.einsum("Oo,poit,iI->pOIt", q_out[:, columns], block, q_in[rows]))
+            copies.append(torch.full((len(block),), number))
+    matrices = torch.cat(blocks)
+    if not (rep_in.is_orthogonal and rep_out.is_orthogonal) and len(matrices):
+        matrices = matrices / matrices.flatten(1).norm(dim=1)[:, None, None, None]
+    shape = (len(matrices), rep_out.dim, rep_in.dim, *[kernel_size] * action.dim)
+    return KernelBasis(matrices.reshape(shape).contiguous(), torch.cat(copies))
+
+
+@lru_cache(maxsize=64)
+def _sampled(
+    action: Representation,
+    irreps_in: tuple[Representation, ...],
+    irreps_out: tuple[Representation, ...],
+    kernel_size: int,
+    rings: Rings,
+) -> dict[tuple[int, int], Tensor]:
+    """Return the orthonormal sampled kernels of each pair of irreps, `[k, d_out, d_in, taps]`."""
+    x = taps(kernel_size, action.dim)
+    radius = x.norm(dim=1)
+    degrees = tuple(range(max(rings.cuts) + 1))
+    angular = couplings(action, irreps_in, irreps_out, degrees)
+    on_taps = {}
+    for degree in degrees:
+        profiles = [
+            torch.exp(-((radius - r) ** 2) / (2 * width**2))
+            for r, width, cut in zip(rings.radii, rings.widths, rings.cuts)
+            if degree <= cut
+        ]
+        on_taps[degree] = torch.stack(profiles)[:, None] * harmonics(degree, x)  # [rings, dim, taps]
+    found = {}
+    for i in range(len(irreps_in)):
+        for o in range(len(irreps_out)):
+            rows = [torch.einsum("jmt,nomi->jnoit", on_taps[k], angular[i, o, k]).flatten(0, 1) for k in degrees]
+            found[i, o] = _orthonormal(torch.cat(rows))
+    return found
+
+
+def _orthonormal(rows: Tensor) -> Tensor:
+    """Return an orthonormal basis of what the rows span, in order, without those that earlier rows (nearly) span."""
+    flat = rows.flatten(1)
+    norms = flat.norm(dim=1)
+    flat = flat[norms > 1e-6] / norms[norms > 1e-6, None]
+    kept: list[int] = []
+    basis = flat[:0]
+    for position, row in enumerate(flat):
+        rest = row - (row @ basis.T) @ basis
+        rest = rest - (rest @ basis.T) @ basis
+        if len(kept) < flat.shape[1] and float(rest.norm()) > DEPENDENT:
+            kept.append(position)
+            basis = torch.cat([basis, (rest / rest.norm())[None]])
+    return basis.reshape(len(kept), *rows.shape[1:])
