@@ -8,14 +8,41 @@ GDL_API = (1, 0)
 COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
     ("layer", "steerable-conv", "grid.steerable:SteerableConv", "Convolution that keeps any turns, of C_n to O(3)."),
     ("layer", "group-conv", "grid.group_conv:GroupConv", "Convolution that keeps turns and flips of the grid, exactly."),
+    ("layer", "gate", "fibre.gate:Gate", "Scalars through a function, other copies times a gate each."),
+    ("layer", "norm-activation", "fibre.gate:NormActivation", "A function of the length of each copy."),
+    ("layer", "fourier-activation", "fibre.fourier:FourierActivation", "A pointwise function on samples of the group."),
+    ("layer", "rms-norm", "fibre.norm:RMSNorm", "Each field of a feature vector over its root mean square."),
+    ("layer", "layer-norm", "fibre.norm:LayerNorm", "Statistics over the copies of a point, or of a sample."),
+    ("layer", "instance-norm", "fibre.norm:InstanceNorm", "Statistics of each copy over its sample."),
+    ("layer", "batch-norm", "fibre.batch_norm:BatchNorm", "Statistics of each copy over the batch, kept running."),
+    ("layer", "norm-pool", "fibre.pool:NormPool", "The length of each copy: invariant channels."),
     ("domain", "geometric-graph", "geometric.graph:GeometricGraph", "Points in space and who is near whom."),
     ("layer", "so2-conv", "geometric.escn:SO2Conv", "Convolution in the frame of each edge (eSCN)."),
+    ("layer", "symmetrize", "symmetrize:Symmetrize", "Any network, made equivariant by averages, frames or one pose."),
+    ("layer", "e3-conv", "geometric.e3conv:E3Conv", "Tensor products with the harmonics of each edge (NequIP)."),
+    ("layer", "irrep-linear", "geometric.e3conv_linear:IrrepLinear", "Linear maps between copies of one irrep."),
+    ("model", "nequip", "geometric.nequip:NequIP", "Energies of atoms by tensors of any degree."),
+    ("domain", "sphere", "spherical.domain:Sphere", "The sphere as rings of points, with quadrature weights."),
+    ("domain", "rotations", "spherical.domain:Rotations", "SO(3) as a point of a sphere and a roll about it."),
+    ("layer", "spherical-conv", "spherical.conv:SphericalConv", "Convolution on the sphere with zonal filters."),
+    ("refinement", "s2-to-so3-conv", "spherical.correlation:S2ToSO3Conv", "Correlation from the sphere to SO(3)."),
+    ("layer", "so3-conv", "spherical.correlation:SO3Conv", "Correlation on SO(3)."),
+    ("layer", "sphere-activation", "spherical.activation:SphereActivation", "A pointwise function, oversampled."),
+    ("layer", "spherical-batch-norm", "spherical.norm:SphericalBatchNorm", "Batch normalisation by quadrature."),
+    ("coarsening", "spherical-pool", "spherical.pool:SphericalPool", "A coarser sphere, without its high degrees."),
+    ("readout", "spherical-mean", "spherical.pool:SphericalMean", "The mean over the sphere or over SO(3)."),
+    ("readout", "power-spectrum", "spherical.pool:PowerSpectrum", "The power of each degree, an invariant."),
 )
 
 RECIPES: tuple[tuple[str, str], ...] = ()
 
 # (name, module inside gdl_groups.kernels, summary)
-KERNELS: tuple[tuple[str, str, str], ...] = ()
+KERNELS: tuple[tuple[str, str, str], ...] = (
+    ("sphere_analysis", "sht", "Values on rings of a sphere to spherical-harmonic coefficients."),
+    ("sphere_synthesis", "sht", "Spherical-harmonic coefficients to values on rings of a sphere."),
+    ("rotations_analysis", "sht_so3", "Values on a grid of rotations to Wigner coefficients."),
+    ("rotations_synthesis", "sht_so3", "Wigner coefficients to values on a grid of rotations."),
+)
 
 
 @hookimpl
