@@ -1,10 +1,11 @@
-"""The guards that layers on geometric graphs share: they look at static facts only, so a compiled program pays nothing."""
+"""The guards of layers on geometric graphs: they look at static facts only, so a compiled program pays nothing."""
 
 from gdl_core.geometry import Domain, check_channels
 from gdl_core.geometry.layer import Part
-from gdl_core.groups import SO
+from gdl_core.groups import SO, O
 from gdl_core.points import Points
 from gdl_core.representations import FieldType
+from gdl_core.representations.field_type import is_trivial
 from torch import Tensor
 
 from gdl_groups.geometric.graph import GeometricGraph
@@ -48,3 +49,22 @@ def claims_of(*types: FieldType) -> tuple[str, ...]:
     """Return the motions of space that act on all `types`: reflections only where no type is one of SO alone."""
     turns_only = any(isinstance(type.group, SO) and not type.is_invariant for type in types)
     return EVERYTHING[:3] if turns_only else EVERYTHING
+
+
+def scalars_and_vectors(scalars: int, vectors: int, dim: int = 3) -> FieldType:
+    """Return the type of so many invariant channels and vectors of R^dim, under rotations and reflections."""
+    names = ("0e", "1o") if dim == 3 else ("trivial", "standard")
+    return FieldType(O(dim), [(scalars, names[0]), (vectors, names[1])])
+
+
+def count_fields(type: FieldType, where: str, dim: int = 3) -> tuple[int, int]:
+    """Return how many scalars and vectors `type` has: invariant channels first, then vectors of R^dim.
+
+    Raises:
+        TypeError: if it has other fields, or in another order.
+    """
+    scalars = sum(count for count, rep in type.fields if is_trivial(rep))
+    vectors = (type.channels - scalars) // dim
+    if type != scalars_and_vectors(scalars, vectors, dim):
+        raise TypeError(f"{where} takes scalars, then vectors: {scalars_and_vectors(2, 1, dim)!r}, got {type!r}.")
+    return scalars, vectors

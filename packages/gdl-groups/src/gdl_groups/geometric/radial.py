@@ -47,19 +47,18 @@ class BesselBasis(nn.Module):
     Source: Gasteiger et al. 2020 (DimeNet), eq. 7.
     """
 
-    frequencies: Tensor
-
     def __init__(self, count: int, cutoff: float, trainable: bool = False):
         super().__init__()
         self.count, self.cutoff = _check_count(count, self), _check_cutoff(cutoff, self)
-        frequencies = math.pi * torch.arange(1, count + 1, dtype=torch.get_default_dtype())
+        self.frequencies = None
         if trainable:
-            self.frequencies = nn.Parameter(frequencies)
-        else:
-            self.register_buffer("frequencies", frequencies)
+            self.frequencies = nn.Parameter(math.pi * torch.arange(1, count + 1, dtype=torch.get_default_dtype()))
 
     def forward(self, r: Tensor) -> Tensor:
-        w = self.frequencies.to(r.dtype) / self.cutoff
+        w = self.frequencies
+        if w is None:  # made where they are needed, they are exact in every dtype
+            w = math.pi * torch.arange(1, self.count + 1, dtype=r.dtype, device=r.device)
+        w = w.to(r.dtype) / self.cutoff
         return math.sqrt(2 / self.cutoff) * w * _sinc(r.unsqueeze(-1) * w)
 
     def extra_repr(self) -> str:
@@ -83,26 +82,26 @@ class GaussianBasis(nn.Module):
     Source: Schütt et al. 2017 (SchNet), §4.1.
     """
 
-    centres: Tensor
-    width: Tensor
-
     def __init__(self, count: int, cutoff: float, start: float = 0.0, trainable: bool = False):
         super().__init__()
         self.count, self.cutoff, self.start = _check_count(count, self, 2), _check_cutoff(cutoff, self), float(start)
         if not start < cutoff:
             raise ValueError(f"GaussianBasis expects a start below the cut-off {cutoff}, got {start}.")
-        dtype = torch.get_default_dtype()
-        centres = torch.linspace(start, cutoff, count, dtype=torch.float64).to(dtype)
-        width = torch.tensor((cutoff - start) / (count - 1), dtype=dtype)
-        for name, value in (("centres", centres), ("width", width)):
-            if trainable:
-                setattr(self, name, nn.Parameter(value))
-            else:
-                self.register_buffer(name, value)
+        self.centres = self.width = None
+        if trainable:
+            places, width = self._fixed(torch.get_default_dtype())
+            self.centres, self.width = nn.Parameter(places), nn.Parameter(torch.tensor(width, dtype=places.dtype))
+
+    def _fixed(self, dtype: torch.dtype, device: torch.device | None = None) -> tuple[Tensor, float]:
+        width = (self.cutoff - self.start) / (self.count - 1)
+        return self.start + width * torch.arange(self.count, dtype=dtype, device=device), width
 
     def forward(self, r: Tensor) -> Tensor:
-        away = (r.unsqueeze(-1) - self.centres.to(r.dtype)) / self.width.to(r.dtype)
-        return torch.exp(-0.5 * away.square())
+        if self.centres is None or self.width is None:
+            centres, width = self._fixed(r.dtype, r.device)
+        else:
+            centres, width = self.centres, self.width
+        return torch.exp(-0.5 * ((r.unsqueeze(-1) - centres) / width).square())
 
     def extra_repr(self) -> str:
         return f"{self.count}, cutoff={self.cutoff}, start={self.start}"
