@@ -140,7 +140,7 @@ def axis_angle(rotations: Tensor) -> Tensor:
     trace = r.diagonal(dim1=-2, dim2=-1).sum(-1)
     diagonal = r.diagonal(dim1=-2, dim2=-1)
     # The symmetric 4 x 4 matrix whose rows are multiples of the quaternion (w, x, y, z).
-    outer = torch.zeros(*r.shape[:-2], 4, 4, dtype=r.dtype)
+    outer = r.new_zeros(*r.shape[:-2], 4, 4)
     outer[..., 0, 0] = 1 + trace
     for i in range(3):
         outer[..., i + 1, i + 1] = 1 - trace + 2 * diagonal[..., i]
@@ -168,7 +168,7 @@ def spherical_irrep(group: LieGroup, degree: int, name: str, parity: int | None)
         g = g.double()
         sign = torch.linalg.det(g).sign()
         vector = axis_angle(g * sign[..., None, None])
-        d = torch.linalg.matrix_exp(torch.einsum("...a,aij->...ij", vector, generators))
+        d = torch.linalg.matrix_exp(torch.einsum("...a,aij->...ij", vector, generators.to(vector.device)))
         return d if parity in (None, 1) else d * sign[..., None, None]
 
     def derivative(a: Tensor) -> Tensor:  # a = sum_k v_k L_k, and v_x = a_zy, v_y = a_xz, v_z = a_yx

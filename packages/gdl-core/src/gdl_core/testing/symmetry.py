@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from gdl_core.geometry import Blueprint, Domain, Part, Signal, Symmetry
 from gdl_core.representations import FieldType
@@ -49,7 +50,7 @@ def check_negative_control(subject: Subject) -> None:
     module, signal = perturb(subject.build()), subject.inputs()
     spoiled = _Spoiled(module, signal)
     for symmetry in _or_skip(subject, module, signal):
-        moves = any(_differs(symmetry.act(g, signal).values, signal.values) for g in group_elements(symmetry.group))
+        moves = any(_moves(symmetry.act(g, signal), signal) for g in group_elements(symmetry.group))
         require(moves, f"{symmetry!r} leaves the input of {subject} as it is, so its claim goes unchecked.")
         with torch.no_grad():
             error = worst_error(spoiled, signal, symmetry)[0]
@@ -97,8 +98,21 @@ def check_types(subject: Subject) -> None:
         promised.check(values, str(subject))
 
 
+def _moves(moved: Signal, signal: Signal) -> bool:
+    """Whether values or the geometry of the domain change: a translation of atoms leaves invariant features alone."""
+    if _differs(moved.values, signal.values):
+        return True
+    return any(_differs(a, b) for a, b in zip(_geometry(moved.domain), _geometry(signal.domain), strict=True))
+
+
+def _geometry(domain: Domain) -> list[Tensor]:
+    """Return the real tensors of a domain with one row per point, such as positions, `[n, ...]`."""
+    leaves = [leaf for leaf in tree_leaves(domain) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
+    return [leaf.flatten(1) for leaf in leaves if leaf.dim() > 1 and leaf.shape[0] == domain.num_points]
+
+
 class _Spoiled(nn.Module):
-    """A module behind an input mask that is fixed in space, so it commutes with no motion."""
+    """A module behind an input mask that is fixed in space and reads positions, so it commutes with no motion."""
 
     def __init__(self, module: nn.Module, signal: Signal):
         super().__init__()
@@ -109,7 +123,11 @@ class _Spoiled(nn.Module):
             self.out_type = module.out_type
 
     def forward(self, x: Tensor, domain: Domain):
-        values, after = call(self.module, Signal(x * self.mask, domain, _type_of(self.module, x, domain)))
+        masked = x * self.mask
+        for leaf in _geometry(domain):  # points first
+            along = torch.arange(1, leaf.shape[1] + 1, dtype=leaf.dtype, device=leaf.device)
+            masked = masked * (1 + 0.5 * torch.sin(leaf @ along)).to(x).unsqueeze(1)
+        values, after = call(self.module, Signal(masked, domain, _type_of(self.module, x, domain)))
         self.has_readout = after is None
         return values if after is None or after is domain else (values, after)
 

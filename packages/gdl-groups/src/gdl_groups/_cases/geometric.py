@@ -55,7 +55,7 @@ CASES = {
         Case(
             "velocity",
             lambda: EGNNConv(2, hidden=4, velocity=True, normalise=False, tanh=True),
-            signals(CRYSTAL, scalars_and_vectors(2, 2)),
+            signals(CRYSTAL, scalars_and_vectors(2, 1) + scalars_and_vectors(0, 1)),
         ),
         Case("plane", lambda: EGNNConv(2, dim=2), signals(FLAT, scalars_and_vectors(2, 1, 2))),
     ],
