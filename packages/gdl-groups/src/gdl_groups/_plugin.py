@@ -70,9 +70,14 @@ COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
     ("coarsening", "spherical-pool", "spherical.pool:SphericalPool", "A coarser sphere, without its high degrees."),
     ("readout", "spherical-mean", "spherical.pool:SphericalMean", "The mean over the sphere or over SO(3)."),
     ("readout", "power-spectrum", "spherical.pool:PowerSpectrum", "The power of each degree, an invariant."),
+    ("model", "spherical-cnn", "models.spherical:spherical_cnn", "Convolutions on the sphere or on SO(3), then a mean."),
+    ("dataset", "spherical-digits", "datasets.spherical_digits:SphericalDigits", "8 x 8 digits turned on a sphere."),
+    ("layer", "se3-attention", "geometric.se3_attention:SE3Attention", "Attention by invariant products of tensors."),
 )
 
-RECIPES: tuple[tuple[str, str], ...] = ()
+RECIPES: tuple[tuple[str, str], ...] = (
+    ("spherical-digits", "Digits on a sphere, learnt upright and tested in any pose."),
+)
 
 # (name, module inside gdl_groups.kernels, summary)
 KERNELS: tuple[tuple[str, str, str], ...] = (

@@ -9,6 +9,7 @@ from gdl_groups.geometric.e3conv import E3Conv
 from gdl_groups.geometric.e3conv_linear import IrrepLinear
 from gdl_groups.geometric.escn import SO2Conv
 from gdl_groups.geometric.nequip import NequIP
+from gdl_groups.geometric.se3_attention import SE3Attention
 
 VECTORS = FieldType(O(3), "2x0e+1x1o")
 MIXED = FieldType(O(3), "1x0e+1x1e+1x1o+1x2e")
@@ -23,6 +24,10 @@ CASES = {
         Case("parity", lambda: E3Conv(MIXED, VECTORS, 2.0, basis=3, hidden=(4,)), signals(CLOUD, MIXED)),
         Case("turns", lambda: E3Conv(TURNED, TURNED, 2.0, basis=3, hidden=(4,)), signals(CRYSTAL, TURNED)),
         Case("lift", lambda: E3Conv(2, VECTORS, 2.0, self_connection=False, basis=3, hidden=(4,)), signals(CLOUD, 2)),
+    ],
+    ("layer", "se3-attention"): [
+        Case("parity", lambda: SE3Attention(MIXED, VECTORS, 2.0, basis=3, hidden=(4,)), signals(CLOUD, MIXED)),
+        Case("heads", lambda: SE3Attention(TURNED, 2, 2.0, 2, basis=3, hidden=(4,)), signals(CRYSTAL, TURNED)),
     ],
     ("model", "nequip"): [
         Case("energy", lambda: NequIP(2, "2x0e+1x1o", 2.0, layers=2, basis=3, radial=(4,)), signals(CLOUD, 2)),
