@@ -28,26 +28,44 @@ def joint_group(in_type: FieldType, out_type: FieldType, where: str) -> tuple[Fi
     raise TypeError(f"{where} expects two types of one group, got {in_type!r} and {out_type!r}.")
 
 
-class DerivedLayer(Layer):
-    """A layer whose weights multiply exact bases: one per pair of an output and an input field.
+class ExactBuffers(Layer):
+    """A layer with constants in float64 beside their buffers.
 
-    Bases are kept in float64 beside their buffers, which are made anew from them whenever the module changes dtype or
-    device: `layer.float().double()` loses nothing. Subclasses call `_add_term` and `_add_bias` for each output field.
+    The buffers are made anew from them whenever the module changes dtype or device: `layer.float().double()` loses
+    nothing.
     """
 
     def __init__(self, in_type: FieldType | int, out_type: FieldType | int):
         super().__init__(in_type, out_type)
-        self._into, self._out = joint_group(self.in_type, self.out_type, type(self).__name__)
         self._exact: dict[str, Tensor] = {}
-        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
-        # For each output field: the input fields that reach it, each with the sparse pattern of its basis.
-        self._plan: list[list[tuple[int, Incidence | None]]] = [[] for _ in self._out.fields]
-        self._bias_at: list[int | None] = []
 
     def _keep(self, name: str, value: Tensor) -> None:
         """Register `value` (float64) as a buffer in the default dtype, outside the state dict."""
         self._exact[name] = value
         self.register_buffer(name, value.to(torch.get_default_dtype()), persistent=False)
+
+    def _apply(self, fn, recurse: bool = True):
+        super()._apply(fn, recurse)
+        for name, value in self._exact.items():
+            buffer = getattr(self, name)
+            if buffer.device.type != "meta":
+                setattr(self, name, value.to(buffer))
+        return self
+
+
+class DerivedLayer(ExactBuffers):
+    """A layer whose weights multiply exact bases: one per pair of an output and an input field.
+
+    Subclasses call `_add_term` and `_add_bias` for each output field.
+    """
+
+    def __init__(self, in_type: FieldType | int, out_type: FieldType | int):
+        super().__init__(in_type, out_type)
+        self._into, self._out = joint_group(self.in_type, self.out_type, type(self).__name__)
+        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
+        # For each output field: the input fields that reach it, each with the sparse pattern of its basis.
+        self._plan: list[list[tuple[int, Incidence | None]]] = [[] for _ in self._out.fields]
+        self._bias_at: list[int | None] = []
 
     def _add_term(self, row: int, column: int, basis: Basis, *, dense: bool = False, points: int = 1) -> None:
         """Give field `column` a learned path to field `row` along `basis`, scaled to the squared norm of its rows.
@@ -101,10 +119,6 @@ class DerivedLayer(Layer):
 
     def _apply(self, fn, recurse: bool = True):
         super()._apply(fn, recurse)
-        for name, value in self._exact.items():
-            buffer = getattr(self, name)
-            if buffer.device.type != "meta":
-                setattr(self, name, value.to(buffer))
         self._plan = [
             [(column, None if pattern is None else pattern.map_tensors(fn)) for column, pattern in terms]
             for terms in self._plan
