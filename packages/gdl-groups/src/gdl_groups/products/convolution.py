@@ -40,4 +40,4 @@ def tensor_product_conv(plan: TensorProductPlan, incidence: Incidence, x: Tensor
     ):
         if tensor.dim() != 2 or tensor.shape[1] != width:
             raise ValueError(f"{name} must be a matrix with {width} columns ({what}), got {list(tensor.shape)}.")
-    return tensor_product(*structure(incidence), x, y, w, plan.key)
+    return tensor_product(*structure(incidence), x, y, w, plan.key, False)
