@@ -70,7 +70,12 @@ COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
     ("coarsening", "spherical-pool", "spherical.pool:SphericalPool", "A coarser sphere, without its high degrees."),
     ("readout", "spherical-mean", "spherical.pool:SphericalMean", "The mean over the sphere or over SO(3)."),
     ("readout", "power-spectrum", "spherical.pool:PowerSpectrum", "The power of each degree, an invariant."),
-    ("model", "spherical-cnn", "models.spherical:spherical_cnn", "Convolutions on the sphere or on SO(3), then a mean."),
+    (
+        "model",
+        "spherical-cnn",
+        "models.spherical:spherical_cnn",
+        "Convolutions on the sphere or on SO(3), then a mean.",
+    ),
     ("dataset", "spherical-digits", "datasets.spherical_digits:SphericalDigits", "8 x 8 digits turned on a sphere."),
     ("layer", "se3-attention", "geometric.se3_attention:SE3Attention", "Attention by invariant products of tensors."),
 )
@@ -81,6 +86,8 @@ RECIPES: tuple[tuple[str, str], ...] = (
 
 # (name, module inside gdl_groups.kernels, summary)
 KERNELS: tuple[tuple[str, str, str], ...] = (
+    ("tensor_product", "tensor_product", "Weighted tensor product of senders and edges, summed at each receiver."),
+    ("tensor_product_edges", "tensor_product", "Derivatives of tensor_product in features, filters and weights."),
     ("sphere_analysis", "sht", "Values on rings of a sphere to spherical-harmonic coefficients."),
     ("sphere_synthesis", "sht", "Spherical-harmonic coefficients to values on rings of a sphere."),
     ("rotations_analysis", "sht_so3", "Values on a grid of rotations to Wigner coefficients."),
