@@ -28,12 +28,17 @@ COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
     ("group", "scaling", "named.classical:Scaling", "Scalings by positive numbers."),
     ("group", "scale-rotations", "named.classical:ScaleRotations", "Scalings and rotations."),
     ("layer", "steerable-conv", "grid.steerable:SteerableConv", "Convolution that keeps any turns, of C_n to O(3)."),
-    (
-        "layer",
-        "group-conv",
-        "grid.group_conv:GroupConv",
-        "Convolution that keeps turns and flips of the grid, exactly.",
-    ),
+    ("layer", "group-conv", "grid.group_conv:GroupConv", "Convolution that keeps turns and flips of a grid exactly."),
+    ("layer", "reverse-complement-conv", "grid.dna:ReverseComplementConv", "Convolution of both strands of DNA."),
+    ("layer", "group-pool", "grid.pool_group:GroupPool", "Maximum or mean over the group: invariants."),
+    ("layer", "subgroup-pool", "grid.pool_group:SubgroupPool", "Maximum or mean over the cosets of a subgroup."),
+    ("layer", "restrict", "grid.pool_group:Restrict", "The same fields, seen by a subgroup."),
+    ("layer", "group-block", "models.p4:GroupBlock", "Two group convolutions and norms, added to the input."),
+    ("coarsening", "max-pool", "grid.pool:MaxPool", "The largest value of windows centred on the grid."),
+    ("coarsening", "avg-pool", "grid.pool:AvgPool", "The weighted mean of windows centred on the grid."),
+    ("readout", "grid-pool", "grid.readout:GlobalPool", "Mean, sum or maximum over the grid and the group."),
+    ("model", "group-cnn", "models.p4:group_cnn", "Group convolutions and pools for images and voxels."),
+    ("model", "group-resnet", "models.p4:group_resnet", "Residual network of regular fields."),
     ("layer", "gate", "fibre.gate:Gate", "Scalars through a function, other copies times a gate each."),
     ("layer", "norm-activation", "fibre.gate:NormActivation", "A function of the length of each copy."),
     ("layer", "fourier-activation", "fibre.fourier:FourierActivation", "A pointwise function on samples of the group."),
@@ -78,6 +83,8 @@ COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
     ),
     ("dataset", "spherical-digits", "datasets.spherical_digits:SphericalDigits", "8 x 8 digits turned on a sphere."),
     ("layer", "se3-attention", "geometric.se3_attention:SE3Attention", "Attention by invariant products of tensors."),
+    ("layer", "equivariant-mlp", "emlp:EquivariantMLP", "Linear maps, products and gates for any group (EMLP)."),
+    ("layer", "equivariant-product", "emlp:EquivariantProduct", "All products of fields, channel by channel."),
 )
 
 RECIPES: tuple[tuple[str, str], ...] = (
