@@ -1,5 +1,7 @@
 """Subgroups: restriction, induction (Frobenius reciprocity), quotients, character tables."""
 
+import pickle
+
 import pytest
 import torch
 from gdl_core.groups import DihedralGroup, SymmetricGroup, subgroup
@@ -47,3 +49,11 @@ def test_the_quotient_by_the_mirrors_permutes_the_cosets():
 def test_generators_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"have the shape \[k, \*\[2\]\], got \[1, 3\]"):
         subgroup(DihedralGroup(4), torch.tensor([[0, 1, 1]]))
+
+
+def test_restricted_and_induced_representations_pickle_with_their_embedding():
+    hom = subgroup(DihedralGroup(4), torch.tensor([[1, 0]]), "mirror")
+    for rep in (DihedralGroup(4).representation("standard").restrict(hom), hom.source.trivial().induce(hom)):
+        again = pickle.loads(pickle.dumps(rep))
+        g = rep.group.elements()
+        assert torch.equal(again.matrix(g), rep.matrix(g))

@@ -6,6 +6,8 @@ from .angular.interchange import to_e3nn as to_e3nn
 from .angular.interchange import to_mul_ir as to_mul_ir
 from .angular.rotations import align as align
 from .angular.wigner import wigner_d as wigner_d
+from .emlp import EquivariantMLP as EquivariantMLP
+from .emlp import EquivariantProduct as EquivariantProduct
 from .fibre.batch_norm import BatchNorm as BatchNorm
 from .fibre.fourier import FourierActivation as FourierActivation
 from .fibre.gate import Gate as Gate
@@ -47,6 +49,8 @@ from .grid.pool_group import Restrict as Restrict
 from .grid.pool_group import SubgroupPool as SubgroupPool
 from .grid.readout import GlobalPool as GlobalPool
 from .grid.steerable import SteerableConv as SteerableConv
+from .grid.turn import DiscMask as DiscMask
+from .grid.turn import Turn as Turn
 from .models.p4 import GroupBlock as GroupBlock
 from .models.p4 import group_cnn as group_cnn
 from .models.p4 import group_resnet as group_resnet
@@ -81,6 +85,8 @@ from .named.unitary import U as U
 from .named.unitary import UnitQuaternions as UnitQuaternions
 from .named.wallpaper import WallpaperGroup as WallpaperGroup
 from .physics.conservative import Conservative as Conservative
+from .physics.mechanics import Hamiltonian as Hamiltonian
+from .physics.mechanics import Lagrangian as Lagrangian
 from .products.convolution import tensor_product_conv as tensor_product_conv
 from .products.plan import TensorProductPlan as TensorProductPlan
 from .spherical.activation import SphereActivation as SphereActivation
@@ -96,7 +102,3 @@ from .spherical.pool import SphericalPool as SphericalPool
 from .spherical.transform import analysis as analysis
 from .spherical.transform import synthesis as synthesis
 from .symmetrize import Symmetrize as Symmetrize
-from .emlp import EquivariantMLP as EquivariantMLP
-from .emlp import EquivariantProduct as EquivariantProduct
-from .physics.mechanics import Hamiltonian as Hamiltonian
-from .physics.mechanics import Lagrangian as Lagrangian

@@ -27,6 +27,7 @@ COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
     ("group", "euclidean", "named.affine:E", "E(n): rotations, reflections and translations."),
     ("group", "scaling", "named.classical:Scaling", "Scalings by positive numbers."),
     ("group", "scale-rotations", "named.classical:ScaleRotations", "Scalings and rotations."),
+    ("layer", "disc-mask", "grid.turn:DiscMask", "Zero in the corners, which no turn brings back."),
     ("layer", "steerable-conv", "grid.steerable:SteerableConv", "Convolution that keeps any turns, of C_n to O(3)."),
     ("layer", "group-conv", "grid.group_conv:GroupConv", "Convolution that keeps turns and flips of a grid exactly."),
     ("layer", "reverse-complement-conv", "grid.dna:ReverseComplementConv", "Convolution of both strands of DNA."),

@@ -44,7 +44,7 @@ class Subgroup(FiniteGroup):
 
     def embedding(self) -> Homomorphism:
         """Return the inclusion into the parent, along which to `restrict` and `induce`."""
-        return Homomorphism(self, self.parent, lambda g: g)
+        return Homomorphism(self, self.parent, _include)
 
     def standard(self) -> "Representation":
         """Return the parent's standard representation, restricted."""
@@ -53,6 +53,11 @@ class Subgroup(FiniteGroup):
     def _named_representations(self) -> dict:
         known = super()._named_representations()
         return known | {"standard": self.standard} if "standard" in self.parent._named_representations() else known
+
+
+def _include(g: Tensor) -> Tensor:
+    """Return `g`: a function with a name, so that layers on a subgroup's types can be pickled."""
+    return g
 
 
 def subgroup(parent: FiniteGroup, generators: Tensor, name: str | None = None) -> Homomorphism:

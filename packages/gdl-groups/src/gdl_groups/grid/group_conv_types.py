@@ -64,7 +64,13 @@ def claims_of(axes: Representation) -> tuple[str, ...]:
     flips = [torch.diag(1 - 2 * torch.eye(d, dtype=torch.float64)[axis]) for axis in range(d)]
     rotation = bool(turns) and all(_contains(members, turn) for turn in turns)
     reflection = all(_contains(members, flip) for flip in flips)
-    kept = {"shift": True, "rotation": rotation, "reflection": reflection, "lattice": reflection, "fractional_shift": True}
+    kept = {
+        "shift": True,
+        "rotation": rotation,
+        "reflection": reflection,
+        "lattice": reflection,
+        "fractional_shift": True,
+    }
     return tuple(name for name, holds in kept.items() if holds)
 
 
