@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import torch
 from gdl_core.derive.parameters import joint_group
 from gdl_core.geometry import Domain, Layer
-from gdl_core.incidence import gather, reduce
 from gdl_core.incidence.precision import accumulate_in
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
@@ -161,6 +160,7 @@ class SO2Conv(Layer):
         widths = [self.into.width(m) for m in range(self.linear.order + 1)]
         self.radial = RadialWeights(sum(widths), cutoff, basis, hidden)
         self._widths = widths
+        self._degrees = sorted({lane.degree for lane in (*self.into.lanes, *self.out.lanes)})
 
     def frames(self, vectors: Tensor) -> Tensor:
         """Return for each edge a rotation that turns it to the y axis, `[e, 3, 3]`; which one does not matter."""
@@ -170,13 +170,11 @@ class SO2Conv(Layer):
         graph = geometric_of(x, domain, self)
         vectors = graph.vectors().to(accumulate_in(x))
         r = distances(vectors)
-        degrees = sorted({*self.into.degrees, *self.out.degrees})
-        turns = dict(zip(degrees, wigner_blocks(degrees, self.frames(vectors))))
+        blocks = dict(zip(self._degrees, wigner_blocks(self._degrees, self.frames(vectors))))
         scale = (self.radial(r) * (r > 0).to(x.dtype)[:, None]).split(self._widths, -1)
-        packed = self.into.pack(gather(graph.incidence, x, "sender"), self.into.rows(turns, x.dtype))
-        packed = [z * (s if m == 0 else s[:, None]) for m, (z, s) in enumerate(zip(packed, scale))]
-        messages = self.out.unpack(self.linear(packed), self.out.rows(turns, x.dtype))
-        return reduce(graph.incidence, messages) / self.neighbours**0.5
+        packed = self.into.pack(x, self.into.turns(blocks, x.dtype), graph.incidence)
+        mixed = self.linear([z * (s if m == 0 else s[:, None]) for m, (z, s) in enumerate(zip(packed, scale))])
+        return self.out.unpack(mixed, self.out.turns(blocks, x.dtype), graph.incidence) / self.neighbours**0.5
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.out_type}, cutoff={self.cutoff}, m_max={self.m_max}"

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 import torch
 from gdl_core.groups import SO
+from gdl_core.incidence import Incidence, gather, reduce
 from gdl_core.representations import FieldType
 from torch import Tensor
 
@@ -73,7 +74,7 @@ class Lanes:
 
     Attributes:
         lanes: in order.
-        degrees: those that occur, rising.
+        groups: those of one irrep together, in order.
         degree, order: the largest of each.
         chiral: whether the group has no reflections, so that d and a may both occur.
     """
@@ -87,7 +88,10 @@ class Lanes:
             pseudo = not self.chiral and parity != (-1) ** degree
             found.append(Lane(channels.start, degree, count, pseudo))
         self.lanes: tuple[Lane, ...] = tuple(sorted(found, key=lambda lane: (lane.pseudo, lane.degree)))
-        self.degrees: tuple[int, ...] = tuple(sorted({lane.degree for lane in found}))
+        joint = {(lane.pseudo, lane.degree): [] for lane in self.lanes}
+        for lane in self.lanes:
+            joint[lane.pseudo, lane.degree].append(lane)
+        self.groups: list[list[Lane]] = list(joint.values())
         self.degree = max((lane.degree for lane in found), default=0)
         self.order = self.degree if m_max is None else min(m_max, self.degree)
 
@@ -101,10 +105,19 @@ class Lanes:
         """Return the lanes in the order of the fields of the type."""
         return sorted(self.lanes, key=lambda lane: lane.start)
 
-    def rows(self, turns: Mapping[int, Tensor], dtype: torch.dtype) -> list[Tensor]:
-        """Return what `pack` and `unpack` need of the Wigner matrices of each degree: the rows |m| ≤ order."""
-        cut = [max(degree - self.order, 0) for degree in self.degrees]
-        return [turns[l][:, skip : 2 * l + 1 - skip].to(dtype) for l, skip in zip(self.degrees, cut)]
+    def turns(self, blocks: Mapping[int, Tensor], dtype: torch.dtype) -> list[Tensor]:
+        """Return what `pack` and `unpack` need of the Wigner matrices of each degree: for each of `groups`
+        ``[e, 2k+1, 2l+1]``, the rows 0, 1, -1, 2, -2, … k with k = min(l, order).
+        """
+        found = []
+        for group in self.groups:
+            l, block = group[0].degree, blocks[group[0].degree]
+            rows = [block[:, l]]
+            for m in range(1, min(l, self.order) + 1):
+                up, down = block[:, l + m], block[:, l - m]
+                rows += [-down, up] if group[0].pseudo else [up, down]  # times i, see `pack`
+            found.append(torch.stack(rows, 1).to(dtype))
+        return found
 
     def width(self, m: int, pseudo: bool | None = None) -> int:
         """Return the number of channels that have the order m (of one class, if `pseudo` says which)."""
@@ -119,55 +132,42 @@ class Lanes:
                 start += lane.count
         return found
 
-    def pack(self, x: Tensor, turns: Sequence[Tensor]) -> list[Tensor]:
-        """Return the features in the frames of their edges: `[e, width(0)]` and, for m ≥ 1, `[e, 2, width(m)]`.
+    def pack(self, x: Tensor, turns: Sequence[Tensor], incidence: Incidence) -> list[Tensor]:
+        """Return the senders' features in the frames of the edges: `[e, width(0)]`, and `[e, 2, width(m)]` for m ≥ 1.
 
         A pair (x_+m, x_-m) is the complex number x_+m + i x_-m; those of the class pseudo are multiplied by i, after
         which a map of O(3) is the same real matrix for both classes.
 
         Args:
-            x: ``[e, channels]``, one feature vector per edge.
-            turns: for each of `degrees`, ``[e, 2k+1, 2l+1]``, the rows |m| ≤ k = min(l, order) of its Wigner matrix.
+            x: ``[n, channels]``.
+            turns: as `turns` gives them.
+            incidence: e edges from n senders.
         """
-        rows: dict[int, Tensor] = {}
-        for degree, turn in zip(self.degrees, turns, strict=True):
-            lanes = [lane for lane in self.lanes if lane.degree == degree]
-            fields = [x[:, lane.channels].unflatten(-1, (2 * degree + 1, lane.count)) for lane in lanes]
-            turned = torch.bmm(turn, fields[0] if len(fields) == 1 else torch.cat(fields, -1))
-            rows |= zip([lane.start for lane in lanes], turned.split([lane.count for lane in lanes], -1))
-        packed = []
-        for m in range(self.order + 1):
-            parts = []
-            for lane, _ in self.places(m):
-                k, row = min(lane.degree, self.order), rows[lane.start]
-                if m == 0:
-                    parts.append(row[:, k])
-                elif lane.pseudo:
-                    parts.append(torch.stack([-row[:, k - m], row[:, k + m]], 1))
-                else:
-                    parts.append(torch.stack([row[:, k + m], row[:, k - m]], 1))
-            packed.append(torch.cat(parts, -1))
+        rows = []
+        for group, turn in zip(self.groups, turns, strict=True):
+            fields = [x[:, lane.channels].unflatten(-1, (2 * lane.degree + 1, lane.count)) for lane in group]
+            rows.append(turn @ gather(incidence, _join(fields), "sender"))
+        packed = [_join([row[:, 0] for row in rows])]
+        for m in range(1, self.order + 1):
+            packed.append(_join([row[:, 2 * m - 1 : 2 * m + 1] for row in rows if row.shape[1] > 2 * m]))
         return packed
 
-    def unpack(self, packed: Sequence[Tensor], turns: Sequence[Tensor]) -> Tensor:
-        """Return the features `[e, channels]` of packed ones, turned back by the transposed matrices."""
-        columns: dict[int, list[Tensor]] = {lane.start: [] for lane in self.lanes}
-        for m in range(self.order + 1):
-            for lane, place in self.places(m):
-                values, column = packed[m][..., place], columns[lane.start]
-                if m == 0:
-                    column.append(values)
-                elif lane.pseudo:  # divided by i
-                    column[:] = [-values[:, 0], *column, values[:, 1]]
-                else:
-                    column[:] = [values[:, 1], *column, values[:, 0]]
+    def unpack(self, packed: Sequence[Tensor], turns: Sequence[Tensor], incidence: Incidence) -> Tensor:
+        """Return the features `[m, channels]` of the receivers: packed ones turned back and summed."""
         fields: dict[int, Tensor] = {}
-        for degree, turn in zip(self.degrees, turns, strict=True):
-            lanes = [lane for lane in self.lanes if lane.degree == degree]
-            rows = torch.cat([torch.stack(columns[lane.start], 1) for lane in lanes], -1)
-            turned = torch.bmm(turn.mT, rows)
-            fields |= zip([lane.start for lane in lanes], turned.split([lane.count for lane in lanes], -1))
+        for group, turn in zip(self.groups, turns, strict=True):
+            rows = []
+            for m in range(min(group[0].degree, self.order) + 1):
+                places = [place for lane, place in self.places(m) if lane in group]
+                part = packed[m][..., places[0].start : places[-1].stop]
+                rows.append(part if m else part[:, None])
+            total = reduce(incidence, turn.mT @ torch.cat(rows, 1))
+            fields |= zip([lane.start for lane in group], total.split([lane.count for lane in group], -1))
         return torch.cat([fields[lane.start].flatten(1) for lane in self.by_field()], -1)
+
+
+def _join(parts: Sequence[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts), -1)
 
 
 def operation_counts(degree: int) -> dict[str, int]:
