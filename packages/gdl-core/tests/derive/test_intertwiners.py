@@ -7,7 +7,7 @@ import torch
 from gdl_core.derive import intertwiners
 from gdl_core.groups import SO, CyclicGroup, DihedralGroup, FiniteGroup, LieGroup, O, SymmetricGroup, realify
 from gdl_core.representations import FieldType
-from gdl_core.representations.commutant import constraints, residual
+from gdl_core.representations.commutant import commutant_basis, constraints, residual
 
 
 def power(rep, k):
@@ -106,6 +106,44 @@ def test_invariants_of_permutations_are_restricted_bell_numbers(n, expected):
 )
 def test_invariant_tensors_of_the_defining_representation(group, expected):
     assert [invariants(group, k) for k in range(1, len(expected) + 1)] == expected
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [(lorentz(full=False), 25), (lorentz(full=True), 15), (symplectic(2), 14), (SO(4), 25), (O(4), 15)],
+    ids=repr,
+)
+def test_invariants_of_sixth_order_are_found_in_seconds(group, expected):
+    """Catalan(3)² for SO(4) ~ SU(2) x SU(2) and its non-compact form; else the 15 pairings, less one for Sp(4)."""
+    start = time.perf_counter()
+    assert invariants(group, 6) == expected
+    assert time.perf_counter() - start < 10  # minutes, were the constraints matrices of 4096 rows
+
+
+@pytest.mark.parametrize("group", [lorentz(full=True), symplectic(1), O(3)], ids=repr)
+def test_moving_factors_to_the_other_side_leaves_the_basis_as_it_is(group):
+    vector = group.representation("standard")
+    for rep_in, rep_out in (
+        (group.trivial(), power(vector, 4)),
+        (vector, power(vector, 3)),
+        (power(vector, 3) * vector.dual, group.trivial()),
+        (vector.dual * vector, vector * vector),
+    ):
+        basis, direct = intertwiners(rep_in, rep_out), commutant_basis(rep_in, rep_out)
+        assert (basis.rows, basis.columns) == (rep_out.dim, rep_in.dim)
+        torch.testing.assert_close(basis.dense(), direct, atol=1e-9, rtol=0)
+        assert residual(basis.dense(), constraints(rep_in, rep_out)) < 1e-9
+
+
+def test_groups_without_transposes_still_have_their_invariants():
+    """Shears x -> x + t y: the algebra of strictly upper triangular matrices lacks its transposes; e_1 is invariant."""
+    shears = LieGroup("shears", torch.tensor([[[0.0, 1], [0, 0]]]), is_compact=False)
+    plane = shears.representation("standard")
+    basis = intertwiners(shears.trivial(), plane)
+    torch.testing.assert_close(basis.dense(), torch.tensor([[[1.0], [0.0]]], dtype=torch.float64))
+    assert len(intertwiners(plane, plane)) == 2  # 1 and the shear itself
+    skewed = FiniteGroup.from_generators("skewed", torch.tensor([[[1.0, 1.0], [0.0, -1.0]]]))
+    assert len(intertwiners(skewed.representation("standard"), skewed.representation("standard"))) == 2
 
 
 def test_elasticity_tensor_has_twenty_one_components():

@@ -1,6 +1,6 @@
 """`Basis`: the linear maps that commute with a group, as a sparse orthonormal basis with its certificate."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -44,6 +44,13 @@ class Basis:
         whole = torch.zeros(self.count, self.rows, self.columns, dtype=torch.float64)
         whole[self.element, self.row, self.column] = self.value
         return whole
+
+    def reshape(self, rows: int, columns: int) -> "Basis":
+        """Return the same entries, in row-major order, as matrices of another shape with as many entries."""
+        if rows == self.rows:
+            return self
+        place = self.row * self.columns + self.column
+        return replace(self, rows=rows, columns=columns, row=place // columns, column=place % columns)
 
     def __len__(self) -> int:
         return self.count

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from gdl_core.derive.basis import Basis, by_first_entry
+from gdl_core.derive.bending import balanced
 from gdl_core.derive.cache import content_hash, remembered
 from gdl_core.derive.orbits import orbit_basis
 from gdl_core.derive.schur import schur_basis
@@ -44,6 +45,10 @@ def intertwiners(rep_in: Representation, rep_out: Representation, method: str = 
         method = _choose(rep_in, rep_out)
     if method == "blocks":
         return _blocks(rep_in, rep_out)
+    if method == "nullspace":
+        left, right = balanced(rep_in, rep_out)
+        found = remembered(_key(left, right, method), lambda: _derive(left, right, method))
+        return found.reshape(rep_out.dim, rep_in.dim)
     return remembered(_key(rep_in, rep_out, method), lambda: _derive(rep_in, rep_out, method))
 
 

@@ -34,9 +34,10 @@ def commutant_basis(rep_in: Representation, rep_out: Representation) -> Tensor:
     """Return the canonical orthonormal basis of the intertwiners, `[k, d_out, d_in]` in float64.
 
     The kernel of M = Σ KᵀK with K(W) = A W - W B is found by a symmetric eigenproblem. Where both representations
-    are orthogonal, W carries eigenspaces of a fixed random symmetric element of the group algebra to eigenspaces of
-    the same eigenvalue, which leaves few unknowns. Otherwise the problem is dense up to 1600 unknowns, and beyond
-    that LOBPCG with a growing block finds the kernel. The spectral gap is certified.
+    are orthogonal, or their Lie algebra holds the transpose of each of its matrices (Lorentz, symplectic, special
+    linear groups), W carries eigenspaces of a fixed random symmetric element of the algebra that the generators span
+    to eigenspaces of the same eigenvalue, which leaves few unknowns. Otherwise the problem is dense up to 1600
+    unknowns, and beyond that LOBPCG with a growing block finds the kernel. The spectral gap is certified.
 
     Raises:
         ArithmeticError: if there is no clear gap between zero and the other eigenvalues.
@@ -45,7 +46,7 @@ def commutant_basis(rep_in: Representation, rep_out: Representation) -> Tensor:
     pairs = constraints(rep_in, rep_out)
     if not pairs:
         return torch.eye(rows * columns, dtype=torch.float64).reshape(-1, rows, columns)
-    if rep_in.is_orthogonal and rep_out.is_orthogonal:
+    if (rep_in.is_orthogonal and rep_out.is_orthogonal) or _holds_transposes(pairs, len(rep_in.group.generators())):
         vectors = _by_eigenspaces(pairs)
     elif rows * columns <= DENSE_LIMIT:
         vectors = _dense(pairs, rows, columns)
@@ -54,11 +55,28 @@ def commutant_basis(rep_in: Representation, rep_out: Representation) -> Tensor:
     return canonical_basis(vectors).T.reshape(-1, rows, columns)
 
 
+def _holds_transposes(pairs: list[tuple[Tensor, Tensor]], discrete: int) -> bool:
+    """Return whether the transposes of the constraints follow from them, on both sides by the same coefficients.
+
+    Discrete generators must be orthogonal; the Lie algebra must be closed under transposition, as that of a reductive
+    group is in a suitable basis (Knapp 2002, §VII.2).
+    """
+    sides = [torch.stack([pair[side] for pair in pairs]) for side in (0, 1)]
+    for x in sides:
+        if not torch.allclose(x[:discrete] @ x[:discrete].mT, torch.eye(x.shape[-1], dtype=x.dtype), atol=1e-10):
+            return False
+    span = torch.cat([x[discrete:].flatten(1) for x in sides], 1)
+    transposed = torch.cat([x[discrete:].mT.flatten(1) for x in sides], 1)
+    gram = span @ span.mT
+    inside = torch.linalg.pinv(gram, hermitian=True) @ (span @ transposed.mT)
+    return bool(torch.allclose(inside.mT @ span, transposed, atol=1e-10 * max(1.0, float(span.abs().max()))))
+
+
 def _by_eigenspaces(pairs: list[tuple[Tensor, Tensor]]) -> Tensor:
     """Solve for the blocks between equal eigenspaces of S = Σ s_ab (X_a X_b + (X_a X_b)ᵀ), a symmetric matrix.
 
     The X are the generators' matrices; W S_in = S_out W follows from the constraints because the transpose of an
-    orthogonal (or skew) matrix is its inverse (or negative), also in the algebra that the generators span. An irrep
+    orthogonal matrix is its inverse and that of the Lie algebra lies in it, so the generated algebra holds S. An irrep
     of dimension d has d different eigenvalues, so Σ d · m_in · m_out unknowns remain for multiplicities m.
     """
     a, b = (torch.stack([pair[side] for pair in pairs]) for side in (0, 1))
