@@ -60,6 +60,8 @@ COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
     ("layer", "painn-update", "geometric.painn:PaiNNUpdate", "Scalars and vectors mixed at each point."),
     ("model", "painn", "geometric.painn:PaiNN", "Energies of atoms by scalars and vectors."),
     ("head", "conservative", "physics.conservative:Conservative", "Forces and stress as derivatives of an energy."),
+    ("dataset", "rotated-digits", "datasets.rotated:RotatedDigits", "8 x 8 digits, tested in quarter turns or any."),
+    ("dataset", "rotated-mnist", "datasets.rotated:RotatedMNIST", "12,000 + 50,000 turned digits, made from MNIST."),
     ("dataset", "point-charges", "datasets.nbody:PointCharges", "Charged particles, simulated by the published law."),
     ("layer", "so2-conv", "geometric.escn:SO2Conv", "Convolution in the frame of each edge (eSCN)."),
     ("layer", "symmetrize", "symmetrize:Symmetrize", "Any network, made equivariant by averages, frames or one pose."),
@@ -86,10 +88,14 @@ COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
     ("layer", "se3-attention", "geometric.se3_attention:SE3Attention", "Attention by invariant products of tensors."),
     ("layer", "equivariant-mlp", "emlp:EquivariantMLP", "Linear maps, products and gates for any group (EMLP)."),
     ("layer", "equivariant-product", "emlp:EquivariantProduct", "All products of fields, channel by channel."),
+    ("dataset", "decays", "datasets.decays:Decays", "Four-momenta of decay products, and the invariant mass."),
 )
 
 RECIPES: tuple[tuple[str, str], ...] = (
+    ("rotated-digits", "Digits learnt upright and tested in all four quarter turns; the demo."),
+    ("rotmnist", "Rotated MNIST, made from MNIST by the published recipe."),
     ("spherical-digits", "Digits on a sphere, learnt upright and tested in any pose."),
+    ("lorentz", "The invariant mass of a decay, by a network that keeps the Lorentz group."),
 )
 
 # (name, module inside gdl_groups.kernels, summary)
