@@ -1,5 +1,7 @@
 """Networks that read four-momenta: one that keeps the Lorentz group, and a plain one of the same size."""
 
+from itertools import pairwise
+
 from gdl_core.representations import FieldType
 from torch import nn
 
@@ -26,5 +28,5 @@ def lorentz_net(particles: int = 4, outputs: int = 1, channels: int = 32, layers
 def plain_net(particles: int = 4, outputs: int = 1, channels: int = 64, layers: int = 2) -> nn.Sequential:
     """Return a perceptron of the same arguments that keeps nothing, to compare with."""
     sizes = [4 * particles, *[channels] * layers]
-    hidden = [part for a, b in zip(sizes, sizes[1:]) for part in (nn.Linear(a, b), nn.SiLU())]
+    hidden = [part for a, b in pairwise(sizes) for part in (nn.Linear(a, b), nn.SiLU())]
     return nn.Sequential(*hidden, nn.Linear(sizes[-1], outputs))
