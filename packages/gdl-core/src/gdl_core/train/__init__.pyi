@@ -1,6 +1,7 @@
 from .build import build_model as build_model
 from .checkpoint import load_model as load_model
 from .names import ConfigError as ConfigError
+from .objective import Objective as Objective
 from .recipe import Recipe as Recipe
 from .recipe import read_recipe as read_recipe
 from .run import Run as Run

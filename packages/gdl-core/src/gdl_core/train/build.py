@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from gdl_core.train.names import ConfigError, find_callable
+from gdl_core.train.objective import Objective
 from gdl_core.train.options import LoaderOptions, TaskOptions, TrainerOptions
 from gdl_core.train.recipe import OBJECTS
 from gdl_core.train.signature import accept
@@ -60,6 +61,11 @@ def build_source(config: dict[str, Any]) -> Source:
     return _build(config, "data", Source)
 
 
+def build_objective(config: dict[str, Any]) -> Objective | None:
+    """Build the objective of a configuration; None where it has none, and `task:` says what is learnt."""
+    return _build(config, "objective", Objective) if "objective" in config else None
+
+
 def build_call(config: dict[str, Any], section: str) -> tuple[Any, dict[str, Any]] | None:
     """Return the callable and the arguments of a section that is completed later (optimizer, scheduler)."""
     if section not in config:
@@ -89,6 +95,10 @@ def _build(config: dict[str, Any], section: str, kind: type) -> Any:
         raise ConfigError(f"{section}: {content['class_path']} cannot be built: {error}") from error
     if not isinstance(built, kind):
         raise ConfigError(
-            f"{section}: expected {content['class_path']} to return a {kind.__name__}, got {type(built).__name__}."
+            f"{section}: expected {content['class_path']} to return {_a(kind.__name__)}, got {type(built).__name__}."
         )
     return built
+
+
+def _a(name: str) -> str:
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"

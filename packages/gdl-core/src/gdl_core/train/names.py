@@ -10,7 +10,7 @@ from gdl_core import plugins
 from gdl_core.errors import GdlError, closest
 
 # Which kind of component the name in a section stands for: `grids/digits` is a data set in one and a recipe in another.
-KINDS = {"data": "dataset", "model": "model"}
+KINDS = {"data": "dataset", "model": "model", "objective": "objective"}
 
 
 class ConfigError(GdlError, ValueError):

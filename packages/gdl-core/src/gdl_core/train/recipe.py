@@ -12,7 +12,7 @@ from gdl_core import plugins
 from gdl_core.errors import closest
 from gdl_core.train.names import ConfigError
 
-OBJECTS = ("data", "model", "optimizer", "scheduler")  # sections with a class_path
+OBJECTS = ("data", "model", "objective", "optimizer", "scheduler")  # sections with a class_path
 OPTIONS = ("loader", "task", "trainer")  # sections of plain options
 SECTIONS = (*OBJECTS, *OPTIONS, "seed")
 

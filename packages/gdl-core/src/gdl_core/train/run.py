@@ -21,7 +21,7 @@ from lightning.pytorch.loggers import CSVLogger
 
 from gdl_core.errors import CheckpointError
 from gdl_core.train import checkpoint
-from gdl_core.train.build import build_call, build_model, build_source, check, options
+from gdl_core.train.build import build_call, build_model, build_objective, build_source, check, options
 from gdl_core.train.callbacks import AtomicCheckpointIO, EpochLines, StopAtInterrupt
 from gdl_core.train.data import DataModule
 from gdl_core.train.options import OURS, TrainerOptions
@@ -78,7 +78,12 @@ def train(
     example, targets = data.example()
     header = checkpoint.header(config, source.excerpt(example))
     task = Task(
-        model, options(config, "task"), build_call(config, "optimizer"), build_call(config, "scheduler"), header
+        model,
+        options(config, "task"),
+        build_call(config, "optimizer"),
+        build_call(config, "scheduler"),
+        header,
+        build_objective(config),
     )
     task.check_output(example, targets, source.classes)
     before = None
@@ -127,7 +132,7 @@ def evaluate(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, float
     source = build_source(config)
     data = DataModule(source, options(config, "loader"), config["seed"])
     data.setup()
-    task = Task(checkpoint.restore(content, path), options(config, "task"))
+    task = Task(checkpoint.restore(content, path), options(config, "task"), objective=build_objective(config))
     task.check_output(*data.example(), source.classes)
     with _quiet():
         shown = {name: value for name, value in asdict(options(config, "trainer")).items() if name not in OURS}

@@ -13,6 +13,7 @@ from torchmetrics import MeanMetric
 from gdl_core.train.build import LENGTHS
 from gdl_core.train.groups import parameter_groups
 from gdl_core.train.names import ConfigError
+from gdl_core.train.objective import Objective
 from gdl_core.train.options import TaskOptions
 from gdl_core.train.source import IGNORED
 
@@ -36,6 +37,7 @@ class Task(lightning.LightningModule):
         scheduler: class and arguments, completed with the optimiser and, where a length was left out, with the number
             of steps of the run. It steps after every batch if its length is in steps, after every epoch otherwise.
         header: plain values stored in every checkpoint under `gdl`: format, versions, configuration, an example.
+        objective: another loss and other figures than those of `options`.
     """
 
     def __init__(
@@ -45,18 +47,23 @@ class Task(lightning.LightningModule):
         optimizer: tuple[Callable, dict] | None = None,
         scheduler: tuple[Callable, dict] | None = None,
         header: dict[str, Any] | None = None,
+        objective: Objective | None = None,
     ):
         super().__init__()
         self.model, self.options, self.header = model, options, header or {}
         self.optimizer, self.scheduler = optimizer, scheduler
+        self.objective = objective
         self.metric, more_is_better = METRICS[options.kind]
+        if objective is not None:
+            self.metric, more_is_better = objective.figures[0], objective.more_is_better
+        figures = (self.metric,) if objective is None else objective.figures
         self.monitor = "loss" if options.monitor == "loss" else self.metric
         self.more_is_better = more_is_better and self.monitor != "loss"
-        names = [f"{stage}_{name}" for stage in ("train", "valid", "test") for name in ("loss", self.metric)]
+        names = [f"{stage}_{name}" for stage in ("train", "valid", "test") for name in ("loss", *figures)]
         self.means = nn.ModuleDict({name: MeanMetric() for name in names})
         self._random: dict[str, Tensor] | None = None
 
-    def forward(self, inputs: Any) -> Tensor:
+    def forward(self, inputs: Any) -> Any:
         return self.model(*inputs) if isinstance(inputs, tuple | list) else self.model(inputs)
 
     def check_output(self, inputs: Any, targets: Tensor, classes: Any) -> None:
@@ -68,6 +75,11 @@ class Task(lightning.LightningModule):
             except (TypeError, ValueError, RuntimeError) as error:
                 raise ConfigError(f"The model does not take the data's input: {error}") from error
         self.model.train()
+        if self.objective is not None:
+            sentence = self.objective.check(output, targets)
+            if sentence is not None:
+                raise ConfigError(sentence)
+            return
         shape = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
         if self.options.kind == "classification":
             count = len(classes) if classes else int(targets.max()) + 1
@@ -82,10 +94,9 @@ class Task(lightning.LightningModule):
 
     def training_step(self, batch: Any, index: int) -> Tensor:
         inputs, targets = batch
-        output = self(inputs)
-        count = self._count(targets)
-        loss = self._loss(output, targets, count, self.options.label_smoothing)
-        self._measure("train", output, targets, count, loss)
+        figures = self._figures(self(inputs), targets, self.options.label_smoothing)
+        self._record("train", figures)
+        loss = figures["loss"][0]
         self.log("loss", loss.detach(), prog_bar=True, batch_size=len(targets))
         return loss
 
@@ -156,16 +167,21 @@ class Task(lightning.LightningModule):
 
     def _evaluate(self, stage: str, batch: Any) -> None:
         inputs, targets = batch
-        output = self(inputs)
-        count = self._count(targets)
-        self._measure(stage, output, targets, count, self._loss(output, targets, count))
+        self._record(stage, self._figures(self(inputs), targets))
 
-    def _measure(self, stage: str, output: Tensor, targets: Tensor, count: Tensor, loss: Tensor) -> None:
+    def _figures(self, output: Any, targets: Any, smoothing: float = 0.0) -> dict[str, tuple[Tensor, Tensor | int]]:
+        """Return the loss and every figure: its mean over the batch, and over how many rows that is."""
+        if self.objective is not None:
+            return self.objective.measure(output, targets)
+        count = self._count(targets)
         if self.options.kind == "classification":
             value = (output.argmax(-1) == targets).sum() / count.clamp(min=1)  # no class has the number IGNORED
         else:
             value = (output - targets).abs().mean()
-        for name, number in (("loss", loss), (self.metric, value)):
+        return {"loss": (self._loss(output, targets, count, smoothing), count), self.metric: (value, count)}
+
+    def _record(self, stage: str, figures: dict[str, tuple[Tensor, Tensor | int]]) -> None:
+        for name, (number, count) in figures.items():
             mean: Any = self.means[f"{stage}_{name}"]
             mean.update(number.detach().float(), count)
             self.log(f"{stage}/{name}", mean, on_step=False, on_epoch=True, prog_bar=stage == "valid")

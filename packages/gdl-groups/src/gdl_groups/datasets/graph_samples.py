@@ -14,6 +14,7 @@ class EnergyForces(NamedTuple):
 
     energy: Tensor  # [b]
     forces: Tensor  # [n, d]
+    atoms: Tensor  # [b], how many
 
 
 class GraphSamples(Dataset):
@@ -53,5 +54,6 @@ class GraphSamples(Dataset):
         inputs = (self.x.index_select(0, points), self.graph.select(numbers))
         if isinstance(self.targets, Tensor):
             return [(inputs, self.targets.index_select(0, points))]
-        energy, forces = self.targets
-        return [(inputs, EnergyForces(energy.index_select(0, numbers), forces.index_select(0, points)))]
+        energy, forces, atoms = self.targets
+        rows = (energy.index_select(0, numbers), forces.index_select(0, points), atoms.index_select(0, numbers))
+        return [(inputs, EnergyForces(*rows))]

@@ -53,7 +53,8 @@ class EGNNConv(Layer):
         residual: bool = True,
         dim: int = 3,
     ):
-        kind = scalars_and_vectors(channels, 2 if velocity else 1, dim)
+        vector = scalars_and_vectors(0, 1, dim)  # each a field of its own: u stays in one piece
+        kind = scalars_and_vectors(channels, 1, dim) + (1 if velocity else 0) * vector
         super().__init__(kind, kind)
         width = channels if hidden is None else hidden
         self.channels, self.edge_channels, self.dim = channels, edge_channels, dim

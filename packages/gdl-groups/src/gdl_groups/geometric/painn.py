@@ -17,8 +17,8 @@ EPSILON = 1e-8  # under the root of a norm, so that its second derivative is bou
 class PaiNNMessage(Layer):
     """Δs_i = Σ_j (φ(s_j) ∘ W(r_ij))_s, Δv_i = Σ_j v_j ∘ (φ ∘ W)_vv + r̂_ij (φ ∘ W)_vs, added to s and v.
 
-    φ is a network of the sender, W a linear map of Bessel functions, times the cosine cut-off. Products and sums are one
-    kernel: no message is stored, only the filters W.
+    φ is a network of the sender, W a linear map of Bessel functions, times the cosine cut-off. Products and sums are
+    one kernel: no message is stored, only the filters W.
 
     Args:
         channels: c, so many scalars and vectors.
@@ -98,6 +98,7 @@ class PaiNN(Readout):
         out_type: invariant channels of the result, such as 1 for an energy.
         channels: so many scalars and vectors between.
         layers: how many messages and updates.
+        scale: of the result, such as the root mean square of the forces that are to be learnt.
         cutoff, basis: see `PaiNNMessage`.
 
     Shapes: `[n, c_in] -> [b, c_out]`.
@@ -119,6 +120,7 @@ class PaiNN(Readout):
         layers: int = 3,
         cutoff: float = 5.0,
         basis: int = 20,
+        scale: float = 1.0,
     ):
         super().__init__(in_type, out_type)
         self.channels = channels
@@ -128,7 +130,7 @@ class PaiNN(Readout):
         self.head = nn.Sequential(
             nn.Linear(channels, channels // 2), nn.SiLU(), nn.Linear(channels // 2, self.out_type.channels)
         )
-        self.pool = SumPool(self.out_type)
+        self.pool, self.scale = SumPool(self.out_type), float(scale)
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
         graph = geometric_of(x, domain, self)
@@ -136,7 +138,7 @@ class PaiNN(Readout):
         x = torch.cat([s, s.new_zeros(s.shape[0], 3 * self.channels)], -1)
         for message, update in zip(self.messages, self.updates):
             x = update(message(x, graph), graph)
-        return self.pool(self.head(x[:, : self.channels]), graph)
+        return self.scale * self.pool(self.head(x[:, : self.channels]), graph)
 
 
 def split_vectors(x: Tensor, channels: int) -> tuple[Tensor, Tensor]:

@@ -85,13 +85,14 @@ class SchNetBlock(Layer):
 
 
 class SchNet(Readout):
-    """Kinds of atoms → a linear map → `SchNetBlock`s → a network per atom → its sum over each sample, such as an energy.
+    """Kinds of atoms → a linear map → `SchNetBlock`s → a network per atom → the sum over each sample, an energy.
 
     Args:
         in_type: invariant channels of the points, such as the kind of the atom as one of k.
         out_type: of the result.
         channels: between.
         layers: how many interactions.
+        scale: of the result, such as the root mean square of the forces that are to be learnt.
         cutoff, basis: see `SchNetConv`.
 
     Shapes: `[n, c_in] -> [b, c_out]`.
@@ -113,6 +114,7 @@ class SchNet(Readout):
         layers: int = 3,
         cutoff: float = 5.0,
         basis: int = 32,
+        scale: float = 1.0,
     ):
         super().__init__(in_type, out_type)
         self.embed = nn.Linear(self.in_type.channels, channels, bias=False)
@@ -120,11 +122,11 @@ class SchNet(Readout):
         self.head = nn.Sequential(
             nn.Linear(channels, channels // 2), ShiftedSoftplus(), nn.Linear(channels // 2, self.out_type.channels)
         )
-        self.pool = SumPool(self.out_type)
+        self.pool, self.scale = SumPool(self.out_type), float(scale)
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
         graph = geometric_of(x, domain, self)
         x = self.embed(x)
         for block in self.blocks:
             x = block(x, graph)
-        return self.pool(self.head(x), graph)
+        return self.scale * self.pool(self.head(x), graph)

@@ -5,6 +5,10 @@ from typing import NamedTuple
 import torch
 from gdl_core.geometry import Domain
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
+from torch.utils._pytree import _register_namedtuple
 
 from gdl_groups.geometric.graph import GeometricGraph
 
@@ -17,12 +21,17 @@ class Prediction(NamedTuple):
     stress: Tensor | None = None  # [b, d, d]
 
 
+_register_namedtuple(Prediction, serialized_type_name="gdl.Prediction")  # for torch.export
+
+
 class Conservative(nn.Module):
     """E = Σ model, forces F = -∂E/∂x, stress σ = ∂E/∂ε / V: a field of forces that conserves energy.
 
     ε is a symmetric strain of positions and cell of a sample, x → (1 + ε) x. Derivatives are taken through the model by
     autograd and can be differentiated again wherever gradients are on, so that forces can be learnt. Where they are off
     (`torch.no_grad()`), energies and forces come out without a history.
+
+    `torch.compile` and `torch.export` do not follow a derivative inside a module; they do follow `trace(head, x, graph)`.
 
     Args:
         model: `model(x, domain) -> [b, 1]` or `[b]`, one energy per sample.
@@ -47,6 +56,9 @@ class Conservative(nn.Module):
             raise TypeError(f"Conservative needs positions: call it as head(x, geometric_graph), got {domain}.")
         if self.stress and domain.cell is None:
             raise ValueError("Conservative(stress=True) needs a cell, got a graph in open space.")
+        if torch.is_inference_mode_enabled():  # its tensors cannot be differentiated, copies can
+            with torch.inference_mode(False), torch.no_grad():
+                return self.forward(x.clone(), domain.map_tensors(torch.clone))
         again = torch.is_grad_enabled()
         with torch.enable_grad():
             return self._differentiate(x, domain, again)
@@ -82,3 +94,48 @@ class Conservative(nn.Module):
 
     def extra_repr(self) -> str:
         return f"stress={self.stress}"
+
+
+class Traced(nn.Module):
+    """A `Conservative` head with its derivatives written out as operations, which compile, export and differentiate.
+
+    Its parameters are those of the head. It runs on graphs of any size.
+    """
+
+    def __init__(self, program: nn.Module):
+        super().__init__()
+        self.program = program
+
+    def forward(self, x: Tensor, domain: Domain) -> Prediction:
+        return Prediction(*self.program(x, domain))
+
+
+def trace(head: Conservative, x: Tensor, graph: GeometricGraph) -> Traced:
+    """Return `head` with its derivatives as operations, recorded on an example; it keeps the head's parameters.
+
+    Args:
+        head: in the mode (training or evaluation) and of the dtype that it will run in.
+        x: ``[n, c]``, an example.
+        graph: its domain: batches of other sizes may follow, but with cells and `splits` where it has them.
+    """
+    mode = FakeTensorMode(allow_non_fake_inputs=True, shape_env=ShapeEnv())
+
+    def sized(tensor: Tensor, axis: int = 0) -> Tensor:
+        """A stand-in whose axis `axis` may have any length, whatever other lengths it happens to equal."""
+        sizes = [DimDynamic.DYNAMIC if place == axis else DimDynamic.STATIC for place in range(tensor.dim())]
+        return mode.from_tensor(tensor.detach(), symbolic_context=StatelessSymbolicContext(dynamic_sizes=sizes))
+
+    example = graph.map_tensors(sized)
+    if graph.incidence.splits is not None:
+        example = example.replace(incidence=example.incidence.replace(splits=sized(graph.incidence.splits, 1)))
+
+    def run(x: Tensor, domain: GeometricGraph) -> tuple[Tensor, ...]:
+        return tuple(part for part in head(x, domain) if part is not None)
+
+    with torch.enable_grad():
+        program = make_fx(run, tracing_mode="symbolic", _allow_non_fake_inputs=True)(sized(x), example)
+    for node in program.graph.nodes:
+        if node.target is torch.ops.aten.sym_numel.default:  # the one operation on sizes that Dynamo does not take
+            node.target = torch.numel
+    program.recompile()
+    return Traced(program)
