@@ -51,9 +51,11 @@ from .grid.readout import GlobalPool as GlobalPool
 from .grid.steerable import SteerableConv as SteerableConv
 from .grid.turn import DiscMask as DiscMask
 from .grid.turn import Turn as Turn
+from .models.e3 import e3_network as e3_network
 from .models.p4 import GroupBlock as GroupBlock
 from .models.p4 import group_cnn as group_cnn
 from .models.p4 import group_resnet as group_resnet
+from .models.steerable import steerable_cnn as steerable_cnn
 from .named.affine import E as E
 from .named.affine import Galilei as Galilei
 from .named.affine import Poincare as Poincare

@@ -28,6 +28,7 @@ COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
     ("group", "scaling", "named.classical:Scaling", "Scalings by positive numbers."),
     ("group", "scale-rotations", "named.classical:ScaleRotations", "Scalings and rotations."),
     ("layer", "disc-mask", "grid.turn:DiscMask", "Zero in the corners, which no turn brings back."),
+    ("model", "steerable-cnn", "models.steerable:steerable_cnn", "Steerable network: regular fields, or irreps."),
     ("layer", "steerable-conv", "grid.steerable:SteerableConv", "Convolution that keeps any turns, of C_n to O(3)."),
     ("layer", "group-conv", "grid.group_conv:GroupConv", "Convolution that keeps turns and flips of a grid exactly."),
     ("layer", "reverse-complement-conv", "grid.dna:ReverseComplementConv", "Convolution of both strands of DNA."),
@@ -89,6 +90,7 @@ COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
     ("layer", "equivariant-mlp", "emlp:EquivariantMLP", "Linear maps, products and gates for any group (EMLP)."),
     ("layer", "equivariant-product", "emlp:EquivariantProduct", "All products of fields, channel by channel."),
     ("dataset", "decays", "datasets.decays:Decays", "Four-momenta of decay products, and the invariant mass."),
+    ("model", "e3-network", "models.e3:e3_network", "Convolutions of features of any degree, gates, a sum."),
 )
 
 RECIPES: tuple[tuple[str, str], ...] = (

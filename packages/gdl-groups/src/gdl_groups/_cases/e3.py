@@ -10,6 +10,7 @@ from gdl_groups.geometric.e3conv_linear import IrrepLinear
 from gdl_groups.geometric.escn import SO2Conv
 from gdl_groups.geometric.nequip import NequIP
 from gdl_groups.geometric.se3_attention import SE3Attention
+from gdl_groups.models.e3 import e3_network
 
 VECTORS = FieldType(O(3), "2x0e+1x1o")
 MIXED = FieldType(O(3), "1x0e+1x1e+1x1o+1x2e")
@@ -28,6 +29,11 @@ CASES = {
     ("layer", "se3-attention"): [
         Case("parity", lambda: SE3Attention(MIXED, VECTORS, 2.0, basis=3, hidden=(4,)), signals(CLOUD, MIXED)),
         Case("heads", lambda: SE3Attention(TURNED, 2, 2.0, 2, basis=3, hidden=(4,)), signals(CRYSTAL, TURNED)),
+    ],
+    ("model", "e3-network"): [
+        Case(
+            "sum", lambda: e3_network(2, 1, "2x0e+1x1o", 2.0, layers=2, readout="sum", domain=CLOUD), signals(CLOUD, 2)
+        ),
     ],
     ("model", "nequip"): [
         Case("energy", lambda: NequIP(2, "2x0e+1x1o", 2.0, layers=2, basis=3, radial=(4,)), signals(CLOUD, 2)),
