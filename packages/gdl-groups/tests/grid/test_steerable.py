@@ -6,6 +6,7 @@ import time
 import pytest
 import torch
 from gdl_core.derive import EquivariantLinear
+from gdl_core.errors import UnknownNameError
 from gdl_core.geometry import Blueprint, Pointwise, Signal
 from gdl_core.grid import Grid
 from gdl_core.groups import SO, CyclicGroup, DihedralGroup, Homomorphism, O
@@ -13,6 +14,7 @@ from gdl_core.representations import FieldType
 from gdl_core.verify import equivariance_error
 from gdl_groups.grid.group_conv_cache import bake
 from gdl_groups.grid.steerable import SteerableConv
+from gdl_groups.models.steerable import steerable_cnn
 from gdl_groups.named.point import PointGroup
 
 PLANE = [
@@ -174,9 +176,9 @@ def test_a_baked_network_exports_as_plain_convolutions():
 
 def test_float32_and_back_loses_nothing():
     layer = made(CyclicGroup(8), "1xregular+1x3", "1xregular+1x4+2x1", 5)
-    before = layer.basis0_0.clone()
+    before = [basis.clone() for basis in layer.buffers()]
     layer.float().double()
-    assert torch.equal(layer.basis0_0, before)
+    assert before and all(torch.equal(a, b) for a, b in zip(before, layer.buffers()))
 
 
 def test_a_network_of_sixteen_turns_is_built_in_a_second():
@@ -186,6 +188,30 @@ def test_a_network_of_sixteen_turns_is_built_in_a_second():
     for position in range(7):
         SteerableConv(type if position else 1, type, 5)
     assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize(
+    ("group", "fields"), [("C8", "regular"), ("D4", "gate"), ("SO2", "fourier"), ("O2", "norm"), ("SO3", "gate")]
+)
+def test_networks_are_invariant_under_the_turns_that_grid_and_group_share(group, fields):
+    ndim = 3 if group == "SO3" else 2
+    grid = Grid((8,) * ndim, "zero")
+    torch.manual_seed(0)
+    net = steerable_cnn(1, 3, group=group, fields=fields, channels=(2, 3), kernel_size=3, ndim=ndim, domain=grid)
+    signal = noise(FieldType.scalars(1), grid, 2)
+    assert "rotation" in net.symmetries()
+    assert ("reflection" in net.symmetries()) == (group in ("D4", "O2"))
+    for name in net.symmetries():
+        assert equivariance_error(net.double(), signal, name, samples=2).max <= 1e-12
+
+
+def test_a_network_that_cannot_be_is_refused():
+    with pytest.raises(TypeError, match="no regular field"):
+        steerable_cnn(group="SO2")
+    with pytest.raises(UnknownNameError, match="there is no 'E8'"):
+        steerable_cnn(group="E8")
+    with pytest.raises(TypeError, match="MaxPool"):
+        steerable_cnn(group="SO2", fields="gate", pool="max")
 
 
 def test_bad_arguments_are_named():

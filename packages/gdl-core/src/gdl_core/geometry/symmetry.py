@@ -38,6 +38,13 @@ class Symmetry(ABC):
         `domain` is `self.domain` or a coarser domain that a network derived from it.
         """
 
+    def on(self, domain: Domain) -> "Symmetry | None":
+        """Return the same symmetry of another domain, a finer one for instance, or None: that of its name there.
+
+        A subclass that no domain lists, since it is made by hand, returns one of its kind.
+        """
+        return domain.symmetries().get(self.name)
+
     def act(self, g: Tensor, signal: Signal) -> Signal:
         """Return g · signal, for a single element g `[*group.element_shape]`."""
         values, domain = self.move(g, signal.values, signal.domain)

@@ -169,7 +169,7 @@ class _Run:
             fine = self.signal.domain.refine(self.signal)
             if fine is None:
                 return None
-            kept = [s for s in _again(fine, symmetries) if s.name in fine.domain.symmetries()]
+            kept = [found for s in symmetries if (found := s.on(fine.domain)) is not None]
             return _Run(unwrapped(self.model), fine, kept, self.samples, self.seed, partial=True) if kept else None
         except REFUSALS:
             return None
@@ -196,8 +196,7 @@ def _forgiving(run: Callable) -> Callable:
 
 def _again(signal: Signal, symmetries: Sequence[Symmetry]) -> list[Symmetry]:
     """Return the symmetries of the same names on another domain; one that it does not list stays as it is."""
-    offered = signal.domain.symmetries()
-    return [offered.get(symmetry.name, symmetry) for symmetry in symmetries]
+    return [symmetry.on(signal.domain) or symmetry for symmetry in symmetries]
 
 
 def _choose(signal: Signal, symmetries) -> list[Symmetry]:

@@ -21,22 +21,24 @@ class Rings:
         widths: σ of each ring.
         cuts: the largest frequency or degree of each ring. A ring of radius r has about 2πr points, so frequencies
             beyond 2r or so are sampled too coarsely to turn (Weiler et al. 2018, §3.1).
+        moments: the degree up to which sampled harmonics respond to polynomials as true ones; -1 for as they come.
     """
 
     radii: tuple[float, ...]
     widths: tuple[float, ...]
     cuts: tuple[int, ...]
+    moments: int = -1
 
     @staticmethod
-    def of(kernel_size: int, cut: float = 2.0, width: float = 0.6, outer_width: float = 0.4) -> "Rings":
+    def of(kernel_size: int, cut: float = 2.0, width: float = 0.6, moments: int = 4) -> "Rings":
         """Return a point at the centre and rings of radius 1 … ⌊k/2⌋ with frequencies up to `cut` · radius.
 
-        The outermost is narrower, for the corners of the square beyond it belong to no whole circle.
+        The outermost has two thirds of the width, for the corners of the square beyond it belong to no whole circle.
         """
         last = kernel_size // 2
         radii = tuple(float(r) for r in range(last + 1))
-        widths = [0.005, *[width] * (last - 1), outer_width][: last + 1]
-        return Rings(radii, tuple(widths), tuple(int(cut * r + 1e-9) for r in radii))
+        widths = [0.005, *[width] * (last - 1), width * 2 / 3][: last + 1]
+        return Rings(radii, tuple(widths), tuple(int(cut * r + 1e-9) for r in radii), min(moments, kernel_size - 1))
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,37 @@ def harmonics(degree: int, x: Tensor) -> Tensor:
     from gdl_groups.angular.harmonics import spherical_harmonics
 
     return spherical_harmonics(degree, x, normalize=True, normalization="norm").T * away
+
+
+def balanced(sampled: Tensor, degree: int, x: Tensor, most: int) -> Tensor:
+    """Return ring functions near `sampled[rings, dim, taps]` whose moments turn as those of true harmonics.
+
+    A harmonic of degree k has no moments Σ f(x) |x|^a Y_l(x / |x|) for l ≠ k, and for l = k those of its components are
+    a multiple of the identity. Samples on a square lattice miss this: cos 4φ has a mean there, which a smooth image
+    feels more than anything of frequency 4, and cos 2φ weighs more than sin 2φ. The change of least norm that restores
+    all moments of degree a ≤ `most` keeps what the lattice keeps, and makes the response to a smooth image turn up to
+    order `most` in the step of the grid. Polynomials below the kernel size per axis are independent on the taps, so
+    it exists for `most` up to one less than that.
+    """
+    if most < 0:
+        return sampled
+    radius = x.norm(dim=1)
+    scale = radius.max().clamp_min(1)
+    rows, wanted = [], []
+    for l in range(most + 1):
+        own = harmonics(l, x)
+        for power in range(l, most + 1, 2):
+            tests = (radius / scale) ** power * own  # [dim_l, taps]
+            moments = torch.einsum("lt,jmt->jlm", tests, sampled)
+            target = torch.zeros_like(moments)
+            if l == degree:
+                mean = moments.diagonal(dim1=1, dim2=2).mean(1)
+                target = mean[:, None, None] * torch.eye(len(own), dtype=torch.float64)
+            rows.append(tests)
+            wanted.append(target - moments)
+    tests, wanted = torch.cat(rows), torch.cat(wanted, 1)
+    change = torch.linalg.pinv(tests, rtol=1e-10)  # [taps, polynomials]
+    return sampled + torch.einsum("tp,jpm->jmt", change, wanted)
 
 
 @lru_cache(maxsize=128)
@@ -124,7 +157,8 @@ def _sampled(
             for r, width, cut in zip(rings.radii, rings.widths, rings.cuts)
             if degree <= cut
         ]
-        on_taps[degree] = torch.stack(profiles)[:, None] * harmonics(degree, x)  # [rings, dim, taps]
+        sampled = torch.stack(profiles)[:, None] * harmonics(degree, x)  # [rings, dim, taps]
+        on_taps[degree] = balanced(sampled, degree, x, rings.moments)
     found = {}
     for i in range(len(irreps_in)):
         for o in range(len(irreps_out)):

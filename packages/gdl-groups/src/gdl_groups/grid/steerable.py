@@ -22,7 +22,8 @@ class SteerableConv(DerivedLayer):
 
     The kernels of C_n, D_n, SO(2) and O(2) on the plane, of SO(3), O(3) and their finite subgroups in space: Gaussian
     rings times circular or spherical harmonics, coupled by the maps that commute with the group (Weiler and Cesa 2019,
-    eq. 3-6; Weiler et al. 2018, "3D steerable CNNs", eq. 5-8). They are sampled on the taps and made orthonormal there.
+    eq. 3-6; Weiler et al. 2018, "3D steerable CNNs", eq. 5-8). They are sampled on the taps, balanced so that a smooth
+    image meets no alias of another frequency (`basis_kernel.balanced`), and made orthonormal.
     Turns and flips of the grid that lie in the group are kept exactly; other elements approximately, the better the
     finer the grid: see docs/discretisation.md.
 
@@ -34,6 +35,8 @@ class SteerableConv(DerivedLayer):
         kernel_size: points per axis, one odd number.
         frequency_cut: harmonics on the ring of radius r reach the frequency or degree ⌊frequency_cut · r⌋.
         width: σ of the rings, in points; the outermost has two thirds of it.
+        moments: the degree of polynomials to which kernels respond as continuous ones, at most kernel_size - 1; -1
+            takes the samples as they come, as in the papers.
         bias: whether to add a learned invariant vector.
         axes: how the group turns the axes, a representation or its name; its `standard` by default.
         ndim: 2 or 3, where the group does not say.
@@ -56,6 +59,7 @@ class SteerableConv(DerivedLayer):
         *,
         frequency_cut: float = 2.0,
         width: float = 0.6,
+        moments: int = 4,
         bias: bool = True,
         axes: Representation | str | None = None,
         ndim: int | None = None,
@@ -72,7 +76,7 @@ class SteerableConv(DerivedLayer):
             )
         self.kernel_size, self.dilation = per_axis("kernel_size", kernel_size, self.ndim, self), (1,) * self.ndim
         self.claims = _claims(self.axes)
-        self.rings = Rings.of(kernel_size, frequency_cut, width, width * 2 / 3)
+        self.rings = Rings.of(kernel_size, frequency_cut, width, moments)
         # For each output field, the dimensions of its irreps, and which of them each kernel of each term reaches.
         self._reached: list[tuple[Tensor, list[Tensor]]] = []
         for row, (c_out, rep_out) in enumerate(self._out.fields):
