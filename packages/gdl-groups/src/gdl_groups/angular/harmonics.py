@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 
 import torch
+from gdl_core.errors import UnknownNameError, closest
 from torch import Tensor
 
-from gdl_groups.angular.coupling import clebsch_gordan
+from gdl_groups.kernels.spherical_harmonics import spherical_harmonics as kernel
 
 NORMALIZATIONS = ("component", "norm", "integral")
 
@@ -14,18 +15,67 @@ NORMALIZATIONS = ("component", "norm", "integral")
 def spherical_harmonics(
     degrees: int | Sequence[int], vectors: Tensor, normalize: bool = True, normalization: str = "component"
 ) -> Tensor:
-    """Return the real spherical harmonics of `vectors[..., 3]`, `[..., Σ (2 l + 1)]`."""
+    """Return the real spherical harmonics of some degrees, `[..., Σ (2 l + 1)]`, orders -l … l of each.
+
+    The polar axis is y: degree 1 is a multiple of (x, y, z), and at r = e_y only order 0 is not zero. By recurrence in
+    the degree (`kernels.spherical_harmonics.recurrence`), without angles, so that poles are points like any other.
+
+    Args:
+        degrees: l, or several; a number means this degree alone.
+        vectors: r, ``[..., 3]``.
+        normalize: take them at r / |r|. The zero vector then gives 0 for l > 0, with zero derivative. Otherwise they
+            are the solid harmonics, homogeneous polynomials of degree l.
+        normalization: `"component"`, Σ_m Y² = 2l + 1 at |r| = 1; `"norm"`, 1; `"integral"`, (2l + 1) / 4π, so that
+            they are orthonormal on the sphere.
+
+    Raises:
+        ValueError: if a degree is no whole number from 0, or vectors have not 3 components.
+        UnknownNameError: if there is no such normalization. TypeError: if vectors are not floating-point.
+
+    Sign and order are e3nn's, whose harmonics end at degree 11; these are checked to 40.
+
+    >>> spherical_harmonics([0, 1], torch.tensor([0.0, 2.0, 0.0]), normalization="norm")
+    tensor([1., 0., 1., 0.])
+    """
     wanted = [degrees] if isinstance(degrees, int) else list(degrees)
-    if normalization not in NORMALIZATIONS:
-        raise ValueError(f"spherical_harmonics expects a normalization from {NORMALIZATIONS}, got {normalization!r}.")
+    _check(wanted, vectors, normalization)
     if normalize:
-        square = vectors.square().sum(-1, keepdim=True)
-        zero = square == 0
-        vectors = vectors * torch.where(zero, 0, torch.where(zero, 1, square).rsqrt())
-    found = [torch.ones_like(vectors[..., :1])]
-    for degree in range(1, max(wanted, default=0) + 1):
-        coupling = clebsch_gordan(degree - 1, 1, degree).to(vectors)
-        scale = float(clebsch_gordan(degree - 1, 1, degree)[degree - 1, 1, degree])
-        found.append(torch.einsum("...a,...b,abc->...c", found[-1], vectors, coupling / scale))
-    factor = {"norm": 0.0, "component": 1.0, "integral": 1 / math.sqrt(4 * math.pi)}[normalization]
-    return torch.cat([found[l] * (factor * math.sqrt(2 * l + 1) if factor else 1) for l in wanted], -1)
+        vectors = unit(vectors)
+    highest = max(wanted, default=0)
+    values = kernel(vectors.reshape(-1, 3), highest).unflatten(0, vectors.shape[:-1])
+    if wanted == list(range(highest + 1)) and normalization == "component":
+        return values
+    blocks = values.split([2 * degree + 1 for degree in range(highest + 1)], -1)
+    factors = {"component": lambda l: 1.0, "norm": lambda l: (2 * l + 1) ** -0.5, "integral": lambda l: _SPHERE**-0.5}
+    factor = factors[normalization]
+    return torch.cat([blocks[degree] * factor(degree) for degree in wanted] or [values[..., :0]], -1)
+
+
+_SPHERE = 4 * math.pi
+
+
+def unit(vectors: Tensor) -> Tensor:
+    """Return r / |r| over the last axis; the zero vector stays, with zero derivative.
+
+    Lengths are taken after division by the largest component, so that nothing overflows or vanishes.
+    """
+    largest = vectors.detach().abs().amax(-1, keepdim=True)
+    positive = largest > 0
+    scaled = vectors / torch.where(positive, largest, 1)
+    square = scaled.square().sum(-1, keepdim=True)
+    return scaled * torch.where(positive, torch.where(positive, square, 1).rsqrt(), 0)
+
+
+def _check(wanted: list[int], vectors: Tensor, normalization: str) -> None:
+    for degree in wanted:
+        if not isinstance(degree, int) or degree < 0:
+            raise ValueError(f"A degree is a whole number from 0, got {degree!r}.")
+    if normalization not in NORMALIZATIONS:
+        raise UnknownNameError(
+            f"spherical_harmonics has the normalizations {', '.join(NORMALIZATIONS)}, got {normalization!r}."
+            + closest(str(normalization), NORMALIZATIONS)
+        )
+    if not vectors.is_floating_point():
+        raise TypeError(f"spherical_harmonics expects floating-point vectors, got {vectors.dtype}.")
+    if vectors.dim() < 1 or vectors.shape[-1] != 3:
+        raise ValueError(f"spherical_harmonics expects vectors [..., 3], got {list(vectors.shape)}.")
