@@ -130,6 +130,11 @@ def test_finite_samples_are_uniform():
     assert int(counts.min()) > 850 and int(counts.max()) < 1150
 
 
+def test_no_elements_have_no_positions():
+    assert tetrahedral_group().index(torch.empty(0, 3, 3)).shape == (0,)
+    assert SymmetricGroup(3).index(torch.empty(2, 0, 3, dtype=torch.int64)).shape == (2, 0)
+
+
 def test_the_rotation_algebra_is_right_handed():
     x, y, z = SO(3).algebra()
     for a, b, c in ((x, y, z), (y, z, x), (z, x, y)):

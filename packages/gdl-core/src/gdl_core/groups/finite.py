@@ -1,5 +1,6 @@
 """Finite groups: from elements, or from generators by closure."""
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ MAX_ENUMERATED = 200_000
 
 def row_keys(elements: Tensor) -> np.ndarray:
     """Return one opaque, sortable key per element, equal for elements equal up to 1e-6."""
-    flat = elements.reshape(elements.shape[0], -1)
+    flat = elements.reshape(elements.shape[0], math.prod(elements.shape[1:]))
     if flat.is_floating_point():
         flat = (flat * 1e6).round().to(torch.int64)
     rows = np.ascontiguousarray(flat.to(torch.int64).cpu().numpy())

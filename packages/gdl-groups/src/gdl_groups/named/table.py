@@ -61,10 +61,18 @@ def group(name: str) -> Group:
 
 def _call(name: str, factory: Callable[..., Group], arguments: str) -> Group:
     try:
-        call = ast.parse(f"f{arguments}", mode="eval").body
-        assert isinstance(call, ast.Call)
-        plain = [ast.literal_eval(argument) for argument in call.args]
-        named = {keyword.arg or "": ast.literal_eval(keyword.value) for keyword in call.keywords}
-        return factory(*plain, **named)
-    except (SyntaxError, TypeError, AssertionError) as error:
+        plain, named = _arguments(arguments)
+    except (SyntaxError, ValueError) as error:
         raise ValueError(f"{name!r} is not how a group is written, as in 'SO(3)' or 'O_h': {error}.") from error
+    try:
+        return factory(*plain, **named)
+    except TypeError as error:
+        raise ValueError(f"{name!r} has arguments that the group does not take: {error}.") from error
+
+
+def _arguments(text: str) -> tuple[list, dict]:
+    call = ast.parse(f"f{text}", mode="eval").body
+    if not isinstance(call, ast.Call):
+        raise ValueError(f"{text} is no list of arguments")
+    plain = [ast.literal_eval(argument) for argument in call.args]
+    return plain, {keyword.arg or "": ast.literal_eval(keyword.value) for keyword in call.keywords}
