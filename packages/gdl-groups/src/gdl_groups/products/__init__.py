@@ -1,6 +1,8 @@
-"""Tensor products of irreps: the fused convolution, layers on fibres, symmetric contraction."""
+"""Tensor products of irreps: the fused convolution, layers on fibres, symmetric contraction.
 
-from gdl_groups.products.convolution import tensor_product_conv
-from gdl_groups.products.plan import Path, TensorProductPlan
+Loads lazily: the kernels need the plans, and the convolution needs the kernels.
+"""
 
-__all__ = ["Path", "TensorProductPlan", "tensor_product_conv"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
