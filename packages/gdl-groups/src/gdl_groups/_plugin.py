@@ -64,6 +64,8 @@ COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
     ("dataset", "rotated-digits", "datasets.rotated:RotatedDigits", "8 x 8 digits, tested in quarter turns or any."),
     ("dataset", "rotated-mnist", "datasets.rotated:RotatedMNIST", "12,000 + 50,000 turned digits, made from MNIST."),
     ("dataset", "point-charges", "datasets.nbody:PointCharges", "Charged particles, simulated by the published law."),
+    ("dataset", "molecules", "datasets.molecules:Molecules", "Energies and forces of atoms, from extended XYZ and others."),
+    ("objective", "energy-forces", "physics.energy_forces:EnergyForcesLoss", "Squared errors of energies and forces."),
     ("layer", "so2-conv", "geometric.escn:SO2Conv", "Convolution in the frame of each edge (eSCN)."),
     ("layer", "symmetrize", "symmetrize:Symmetrize", "Any network, made equivariant by averages, frames or one pose."),
     ("layer", "e3-conv", "geometric.e3conv:E3Conv", "Tensor products with the harmonics of each edge (NequIP)."),
@@ -94,6 +96,8 @@ COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
 )
 
 RECIPES: tuple[tuple[str, str], ...] = (
+    ("nbody", "Where charged particles will be, by EGNN."),
+    ("molecules", "Energies and forces of ethanol, by PaiNN."),
     ("rotated-digits", "Digits learnt upright and tested in all four quarter turns; the demo."),
     ("rotmnist", "Rotated MNIST, made from MNIST by the published recipe."),
     ("spherical-digits", "Digits on a sphere, learnt upright and tested in any pose."),
@@ -108,6 +112,9 @@ KERNELS: tuple[tuple[str, str, str], ...] = (
     ("sphere_synthesis", "sht", "Spherical-harmonic coefficients to values on rings of a sphere."),
     ("rotations_analysis", "sht_so3", "Values on a grid of rotations to Wigner coefficients."),
     ("rotations_synthesis", "sht_so3", "Wigner coefficients to values on a grid of rotations."),
+    ("so2_lift", "so2_conv", "Features of points into the frames of edges."),
+    ("so2_lower", "so2_conv", "Features in the frames of edges back to points."),
+    ("so2_turn", "so2_conv", "Gradients of the Wigner matrices of edges."),
 )
 
 

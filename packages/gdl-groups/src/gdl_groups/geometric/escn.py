@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from gdl_core.derive.parameters import joint_group
 from gdl_core.geometry import Domain, Layer
+from gdl_core.incidence.operations import structure
 from gdl_core.incidence.precision import accumulate_in
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from gdl_groups.geometric.checks import claims_of, geometric_of
 from gdl_groups.geometric.e3conv_radial import RadialWeights
 from gdl_groups.geometric.radial import distances
 from gdl_groups.geometric.so2 import Lane, Lanes, path_to_so2
+from gdl_groups.kernels.so2_conv import so2_lift, so2_lower, split_orders
 
 
 class SO2Linear(nn.Module):
@@ -25,7 +27,7 @@ class SO2Linear(nn.Module):
     Args:
         into, out: what is mapped to what, packed.
 
-    Shapes: as `Lanes.pack` gives them.
+    Shapes: `[e, width(0)]` and, for m ≥ 1, `[e, 2, width(m)]`.
     """
 
     def __init__(self, into: Lanes, out: Lanes):
@@ -161,6 +163,7 @@ class SO2Conv(Layer):
         self.radial = RadialWeights(sum(widths), cutoff, basis, hidden)
         self._widths = widths
         self._degrees = sorted({lane.degree for lane in (*self.into.lanes, *self.out.lanes)})
+        self._before, self._after = self.into.frame(self._degrees), self.out.frame(self._degrees)
 
     def frames(self, vectors: Tensor) -> Tensor:
         """Return for each edge a rotation that turns it to the y axis, `[e, 3, 3]`; which one does not matter."""
@@ -170,11 +173,14 @@ class SO2Conv(Layer):
         graph = geometric_of(x, domain, self)
         vectors = graph.vectors().to(accumulate_in(x))
         r = distances(vectors)
-        blocks = dict(zip(self._degrees, wigner_blocks(self._degrees, self.frames(vectors))))
+        blocks = wigner_blocks(self._degrees, self.frames(vectors))
+        turns = torch.cat([block.flatten(1) for block in blocks], 1).to(x.dtype)
+        inc = structure(graph.incidence)
         scale = (self.radial(r) * (r > 0).to(x.dtype)[:, None]).split(self._widths, -1)
-        packed = self.into.pack(x, self.into.turns(blocks, x.dtype), graph.incidence)
+        packed = split_orders(so2_lift(*inc, turns, x, self._before.key, True), self._before, graph.num_edges)
         mixed = self.linear([z * (s if m == 0 else s[:, None]) for m, (z, s) in enumerate(zip(packed, scale))])
-        return self.out.unpack(mixed, self.out.turns(blocks, x.dtype), graph.incidence) / self.neighbours**0.5
+        z = torch.cat([part.flatten() for part in mixed])
+        return so2_lower(*inc, turns, z, self._after.key, False) / self.neighbours**0.5
 
     def extra_repr(self) -> str:
         return f"{self.in_type} -> {self.out_type}, cutoff={self.cutoff}, m_max={self.m_max}"

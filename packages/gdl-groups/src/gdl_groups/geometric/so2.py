@@ -9,17 +9,17 @@ Reflections that keep the edge conjugate this number. So between irreps of O(3) 
 (-1)^l: 0e, 1o, 2e, ...) or pseudo (0o, 1e, 2o, ...), only d is allowed, and across the classes only a.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 from gdl_core.groups import SO
-from gdl_core.incidence import Incidence, gather, reduce
 from gdl_core.representations import FieldType
 from torch import Tensor
 
 from gdl_groups.angular import clebsch_gordan
+from gdl_groups.kernels.so2_conv import Frame
 from gdl_groups.products.plan import degree_and_parity
 
 
@@ -74,7 +74,6 @@ class Lanes:
 
     Attributes:
         lanes: in order.
-        groups: those of one irrep together, in order.
         degree, order: the largest of each.
         chiral: whether the group has no reflections, so that d and a may both occur.
     """
@@ -88,10 +87,6 @@ class Lanes:
             pseudo = not self.chiral and parity != (-1) ** degree
             found.append(Lane(channels.start, degree, count, pseudo))
         self.lanes: tuple[Lane, ...] = tuple(sorted(found, key=lambda lane: (lane.pseudo, lane.degree)))
-        joint = {(lane.pseudo, lane.degree): [] for lane in self.lanes}
-        for lane in self.lanes:
-            joint[lane.pseudo, lane.degree].append(lane)
-        self.groups: list[list[Lane]] = list(joint.values())
         self.degree = max((lane.degree for lane in found), default=0)
         self.order = self.degree if m_max is None else min(m_max, self.degree)
 
@@ -105,19 +100,10 @@ class Lanes:
         """Return the lanes in the order of the fields of the type."""
         return sorted(self.lanes, key=lambda lane: lane.start)
 
-    def turns(self, blocks: Mapping[int, Tensor], dtype: torch.dtype) -> list[Tensor]:
-        """Return what `pack` and `unpack` need of the Wigner matrices of each degree: for each of `groups`
-        ``[e, 2k+1, 2l+1]``, the rows 0, 1, -1, 2, -2, … k with k = min(l, order).
-        """
-        found = []
-        for group in self.groups:
-            l, block = group[0].degree, blocks[group[0].degree]
-            rows = [block[:, l]]
-            for m in range(1, min(l, self.order) + 1):
-                up, down = block[:, l + m], block[:, l - m]
-                rows += [-down, up] if group[0].pseudo else [up, down]  # times i, see `pack`
-            found.append(torch.stack(rows, 1).to(dtype))
-        return found
+    def frame(self, degrees: Sequence[int]) -> Frame:
+        """Return how features lie in the frame of an edge, given the degrees of its Wigner matrices."""
+        lanes = tuple((int(lane.pseudo), lane.degree, lane.start, lane.count) for lane in self.lanes)
+        return Frame(self.order, tuple(degrees), lanes, self.type.channels)
 
     def width(self, m: int, pseudo: bool | None = None) -> int:
         """Return the number of channels that have the order m (of one class, if `pseudo` says which)."""
@@ -131,43 +117,6 @@ class Lanes:
                 found.append((lane, slice(start, start + lane.count)))
                 start += lane.count
         return found
-
-    def pack(self, x: Tensor, turns: Sequence[Tensor], incidence: Incidence) -> list[Tensor]:
-        """Return the senders' features in the frames of the edges: `[e, width(0)]`, and `[e, 2, width(m)]` for m ≥ 1.
-
-        A pair (x_+m, x_-m) is the complex number x_+m + i x_-m; those of the class pseudo are multiplied by i, after
-        which a map of O(3) is the same real matrix for both classes.
-
-        Args:
-            x: ``[n, channels]``.
-            turns: as `turns` gives them.
-            incidence: e edges from n senders.
-        """
-        rows = []
-        for group, turn in zip(self.groups, turns, strict=True):
-            fields = [x[:, lane.channels].unflatten(-1, (2 * lane.degree + 1, lane.count)) for lane in group]
-            rows.append(turn @ gather(incidence, _join(fields), "sender"))
-        packed = [_join([row[:, 0] for row in rows])]
-        for m in range(1, self.order + 1):
-            packed.append(_join([row[:, 2 * m - 1 : 2 * m + 1] for row in rows if row.shape[1] > 2 * m]))
-        return packed
-
-    def unpack(self, packed: Sequence[Tensor], turns: Sequence[Tensor], incidence: Incidence) -> Tensor:
-        """Return the features `[m, channels]` of the receivers: packed ones turned back and summed."""
-        fields: dict[int, Tensor] = {}
-        for group, turn in zip(self.groups, turns, strict=True):
-            rows = []
-            for m in range(min(group[0].degree, self.order) + 1):
-                places = [place for lane, place in self.places(m) if lane in group]
-                part = packed[m][..., places[0].start : places[-1].stop]
-                rows.append(part if m else part[:, None])
-            total = reduce(incidence, turn.mT @ torch.cat(rows, 1))
-            fields |= zip([lane.start for lane in group], total.split([lane.count for lane in group], -1))
-        return torch.cat([fields[lane.start].flatten(1) for lane in self.by_field()], -1)
-
-
-def _join(parts: Sequence[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(list(parts), -1)
 
 
 def operation_counts(degree: int) -> dict[str, int]:
