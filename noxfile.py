@@ -311,7 +311,7 @@ def docs(session: nox.Session) -> None:
 @nox.session(requires=["wheels"])
 def demo(session: nox.Session) -> None:
     """Train on real images, audit, draw: the main job, in an environment of its own. Writes to runs/."""
-    install(session, wheel("gdl-core", "[train]"), wheel("gdl-grids"))
+    install(session, wheel("gdl-core", "[train]"), wheel("gdl-grids"), wheel("gdl-groups"))
     start = time.perf_counter()
     session.run("python", str(ROOT / "examples" / "demo.py"), *session.posargs)
     session.log(f"demo: {time.perf_counter() - start:.0f} s after installation")

@@ -1,16 +1,11 @@
 """IDX, the format of MNIST and Fashion-MNIST."""
 
-import gzip
-import math
-import struct
-import zlib
-from pathlib import Path
-
-import numpy as np
 import torch
 from gdl_core.errors import DataError
+from gdl_core.train.idx import find_idx
+from gdl_core.train.idx import read_idx as read_idx
 
-from gdl_grids.datasets.images import Arrays, Images, find_file
+from gdl_grids.datasets.images import Arrays, Images
 
 
 class IDX(Images):
@@ -29,9 +24,7 @@ class IDX(Images):
     def _read(self, part: str) -> Arrays:
         found = []
         for kind, axes in (("images-idx3", 3), ("labels-idx1", 1)):
-            stem = f"{part}-{kind}-ubyte"
-            names = [stem, f"{stem}.gz", stem.replace("-idx", ".idx")]  # some copies have a dot there
-            path = find_file(self.root, names, type(self).__name__)
+            path = find_idx(self.root, f"{part}-{kind}-ubyte", type(self).__name__)
             values = read_idx(path)
             if values.ndim != axes:
                 raise DataError(f"{path}: expected {axes} axes, got {values.ndim}.")
@@ -56,29 +49,3 @@ class FashionMNIST(IDX):
 
     mean, std = (0.2860,), (0.3530,)
     classes = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
-
-
-def read_idx(path: str | Path) -> np.ndarray:
-    """Read one IDX file of unsigned bytes, raw or compressed with gzip, as `uint8[sizes]`.
-
-    Raises:
-        DataError: the compression is damaged, the header is not IDX's, or the number of bytes is another than it says.
-    """
-    path = Path(path)
-    content = path.read_bytes()
-    if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (EOFError, OSError, zlib.error) as error:
-            raise DataError(f"{path} is a damaged or cut off gzip file of {len(content)} bytes: {error}.") from error
-    if len(content) < 4 or content[:3] != b"\x00\x00\x08":
-        raise DataError(f"{path}: expected an IDX header 00 00 08 (unsigned bytes), got {content[:3].hex(' ')!r}.")
-    axes = content[3]
-    start = 4 + 4 * axes
-    if len(content) < start:
-        raise DataError(f"{path}: expected a header of {start} bytes, got {len(content)} bytes in all.")
-    shape = struct.unpack(f">{axes}I", content[4:start])
-    expected = start + math.prod(shape)
-    if len(content) != expected:
-        raise DataError(f"{path}: expected {expected} bytes for the sizes {list(shape)}, got {len(content)}.")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()
