@@ -6,7 +6,7 @@ import pytest
 import torch
 from gdl_core.derive import intertwiners
 from gdl_core.groups import SO, CyclicGroup, DihedralGroup, FiniteGroup, LieGroup, O, SymmetricGroup, realify
-from gdl_core.representations import FieldType
+from gdl_core.representations import FieldType, Matrix
 from gdl_core.representations.commutant import commutant_basis, constraints, residual
 
 
@@ -133,6 +133,16 @@ def test_moving_factors_to_the_other_side_leaves_the_basis_as_it_is(group):
         assert (basis.rows, basis.columns) == (rep_out.dim, rep_in.dim)
         torch.testing.assert_close(basis.dense(), direct, atol=1e-9, rtol=0)
         assert residual(basis.dense(), constraints(rep_in, rep_out)) < 1e-9
+
+
+def test_rounding_in_a_representation_that_does_nothing_is_not_taken_for_motion():
+    group = SO(3)
+
+    def derivative(a):
+        return 3e-17 * a[..., :1, 1:2]
+
+    still = Matrix(group, "still", 1, lambda g: torch.ones_like(g[..., :1, :1]), derivative=derivative, orthogonal=True)
+    assert len(intertwiners(group.trivial(), still)) == len(intertwiners(still, still)) == 1
 
 
 def test_groups_without_transposes_still_have_their_invariants():

@@ -1,14 +1,20 @@
 """Known dimensions of invariant tensors of the named groups, by the solver and by the character formula."""
 
+import itertools
+import math
+
 import pytest
 import torch
 from gdl_core.derive import intertwiners
 from gdl_core.groups import SO, CyclicGroup, DihedralGroup, FiniteGroup, O, SymmetricGroup
+from gdl_core.representations import Matrix
+from gdl_core.representations.algebra import direct_sum
 from gdl_groups.named import (
     GL,
     SL,
     SU,
     AlternatingGroup,
+    E,
     Lorentz,
     Poincare,
     PointGroup,
@@ -100,6 +106,44 @@ def test_the_lorentz_metric_is_kept_and_is_the_only_bilinear_invariant():
     covector = group.representation("standard").dual
     (found,) = intertwiners(group.trivial(), covector * covector).dense()
     torch.testing.assert_close(found.reshape(4, 4) / found[0, 0], group.metric, atol=1e-10, rtol=0)
+
+
+def exterior_power(rep, k):
+    """Λ^k ρ on the orthonormal basis of antisymmetric tensors."""
+    if k == 0:
+        return rep.group.trivial()
+    sets = list(itertools.combinations(range(rep.dim), k))
+    basis = torch.zeros(*[rep.dim] * k, len(sets), dtype=torch.float64)
+    for position, chosen in enumerate(sets):
+        for order in itertools.permutations(range(k)):
+            sign = torch.linalg.det(torch.eye(k, dtype=torch.float64)[list(order)]).round()
+            basis[(*[chosen[i] for i in order], position)] = sign / math.factorial(k) ** 0.5
+    basis = basis.flatten(0, -2)
+    whole = power(rep, k)
+
+    def matrix(g):
+        return basis.T @ whole.matrix(g) @ basis
+
+    def derivative(a):
+        return basis.T @ whole.derivative(a) @ basis
+
+    return Matrix(rep.group, f"exterior{k}", len(sets), matrix, derivative=derivative)
+
+
+@pytest.mark.parametrize(
+    ("vector", "expected"),
+    [
+        (E(3).representation("standard").dual, 9),  # planes; grade projections, and four that multiply by e_0
+        (Lorentz(3, full=True).representation("standard"), 5),  # grade projections alone
+        (Lorentz(3).representation("standard"), 10),  # and with the pseudoscalar
+    ],
+    ids=repr,
+)
+def test_linear_maps_of_multivectors_are_those_of_geometric_algebra_transformers(vector, expected):
+    """Brehmer et al. 2023, prop. 2, for E(3); Spinner et al. 2024, §2.3, for the Lorentz group."""
+    multivector = direct_sum([exterior_power(vector, k) for k in range(5)])
+    assert multivector.dim == 16
+    assert len(intertwiners(multivector, multivector)) == expected
 
 
 def test_boosts_add_rapidities_and_keep_the_light_cone():
