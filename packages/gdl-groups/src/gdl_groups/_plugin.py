@@ -64,7 +64,12 @@ COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
     ("dataset", "rotated-digits", "datasets.rotated:RotatedDigits", "8 x 8 digits, tested in quarter turns or any."),
     ("dataset", "rotated-mnist", "datasets.rotated:RotatedMNIST", "12,000 + 50,000 turned digits, made from MNIST."),
     ("dataset", "point-charges", "datasets.nbody:PointCharges", "Charged particles, simulated by the published law."),
-    ("dataset", "molecules", "datasets.molecules:Molecules", "Energies and forces of atoms, from extended XYZ and others."),
+    (
+        "dataset",
+        "molecules",
+        "datasets.molecules:Molecules",
+        "Energies and forces of atoms, from extended XYZ and others.",
+    ),
     ("objective", "energy-forces", "physics.energy_forces:EnergyForcesLoss", "Squared errors of energies and forces."),
     ("layer", "so2-conv", "geometric.escn:SO2Conv", "Convolution in the frame of each edge (eSCN)."),
     ("layer", "symmetrize", "symmetrize:Symmetrize", "Any network, made equivariant by averages, frames or one pose."),

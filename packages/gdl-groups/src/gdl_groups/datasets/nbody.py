@@ -16,6 +16,7 @@ from torch import Tensor
 from gdl_groups.datasets.graph_samples import GraphSamples
 from gdl_groups.datasets.nbody_cpu import advance
 from gdl_groups.geometric.checks import scalars_and_vectors
+from gdl_groups.geometric.egnn import EGNN
 from gdl_groups.geometric.graph import GeometricGraph
 
 STEP = 0.001  # of time
@@ -150,6 +151,16 @@ def _samples(charges: np.ndarray, x: np.ndarray, v: np.ndarray, later: np.ndarra
     values = np.concatenate([charges[..., None], v], -1).reshape(-1, 4)
     target: Tensor = torch.from_numpy((later - x).reshape(-1, 3)).float()
     return GraphSamples(torch.from_numpy(values).float(), graph, target)
+
+
+def displacement_egnn(hidden: int = 64, layers: int = 4, normalise: bool = True) -> EGNN:
+    """Return an `EGNN` from charges and velocities to displacements; charges enter as products alone.
+
+    Args:
+        hidden, layers, normalise: see `EGNN`.
+    """
+    into, out = scalars_and_vectors(1, 1), scalars_and_vectors(0, 1)
+    return EGNN(into, out, hidden=hidden, layers=layers, products=True, normalise=normalise)
 
 
 def _digest(settings: tuple) -> str:

@@ -112,6 +112,14 @@ class GeometricGraph(Points):
         """Return the graph with other positions (and cells), the same edges."""
         return self.replace(positions=positions, cell=self.cell if cell is None else cell)
 
+    def rebuilt(
+        self, radius: float | None = None, k: int | None = None, *, periodic: Sequence[bool] | None = None
+    ) -> Self:
+        """Return the graph of the same points with the neighbours of where they are now; arguments as at first."""
+        return self.from_positions(
+            self.positions, radius, k, sizes=self.ptr.diff().tolist(), cell=self.cell, periodic=periodic
+        )
+
     def select(self, samples: Tensor | Sequence[int]) -> Self:
         """Return the batch of the given samples, in this order; the same may come twice.
 

@@ -31,7 +31,7 @@ class Conservative(nn.Module):
     autograd and can be differentiated again wherever gradients are on, so that forces can be learnt. Where they are off
     (`torch.no_grad()`), energies and forces come out without a history.
 
-    `torch.compile` and `torch.export` do not follow a derivative inside a module; they do follow `trace(head, x, graph)`.
+    `torch.compile` and `torch.export` follow no derivative inside a module; `trace(head, x, graph)` is for them.
 
     Args:
         model: `model(x, domain) -> [b, 1]` or `[b]`, one energy per sample.
@@ -117,7 +117,11 @@ def trace(head: Conservative, x: Tensor, graph: GeometricGraph) -> Traced:
         head: in the mode (training or evaluation) and of the dtype that it will run in.
         x: ``[n, c]``, an example.
         graph: its domain: batches of other sizes may follow, but with cells and `splits` where it has them.
+
+    Raises:
+        ValueError: if forces or their gradients, measured on the example, are not those of `head`.
     """
+    head(x, graph)  # what is made at the first call (tables, kernels) must not be made of stand-ins
     mode = FakeTensorMode(allow_non_fake_inputs=True, shape_env=ShapeEnv())
 
     def sized(tensor: Tensor, axis: int = 0) -> Tensor:
@@ -135,7 +139,34 @@ def trace(head: Conservative, x: Tensor, graph: GeometricGraph) -> Traced:
     with torch.enable_grad():
         program = make_fx(run, tracing_mode="symbolic", _allow_non_fake_inputs=True)(sized(x), example)
     for node in program.graph.nodes:
+        if node.target is torch.ops.aten.detach.default:  # a result that autograd saved; it has derivatives too
+            node.replace_all_uses_with(node.args[0])
+    for node in program.graph.nodes:
         if node.target is torch.ops.aten.sym_numel.default:  # the one operation on sizes that Dynamo does not take
             node.target = torch.numel
+    program.graph.eliminate_dead_code()
     program.recompile()
-    return Traced(program)
+    traced = Traced(program)
+    _check(head, traced, x, graph)
+    return traced
+
+
+def _check(head: Conservative, traced: Traced, x: Tensor, graph: GeometricGraph) -> None:
+    """Raise unless both give the same forces and the same gradients of their square."""
+    variables = [parameter for parameter in head.parameters() if parameter.requires_grad]
+    found = []
+    with torch.enable_grad():
+        for run in (head, traced):
+            forces = run(x, graph).forces
+            slopes: tuple[Tensor | None, ...] = (None,) * len(variables)
+            if forces.requires_grad and variables:
+                slopes = torch.autograd.grad(forces.square().sum(), variables, allow_unused=True)
+            found.append([forces, *(torch.zeros_like(v) if s is None else s for s, v in zip(slopes, variables))])
+    scale = 1e-6 * sum(float(part.detach().norm()) for part in found[0])
+    for own, other in zip(*found):
+        near = 1e-3 * float(own.detach().norm()) + scale
+        if not float((own - other).detach().norm()) <= near:
+            raise ValueError(
+                f"The trace of {type(head.model).__name__} has other derivatives than the module itself: "
+                "it detaches a tensor, or takes another branch than it does on this example."
+            )
