@@ -123,3 +123,9 @@ def test_bad_input_is_refused_with_expected_and_got():
 def test_bad_arguments_are_refused(arguments, error, message):
     with pytest.raises(error, match=message):
         Conv(**{"in_type": 3, "out_type": 4, **arguments})
+
+
+def test_an_odd_kernel_with_zeros_outside_is_one_convolution():
+    x, weight = torch.randn(1, 2, 6, 6), torch.randn(3, 2, 3, 3, requires_grad=True)
+    y = convolve(x, weight, None, ("zero", "zero"), (1, 1), (1, 1))
+    assert y.grad_fn is not None and "Convolution" in y.grad_fn.name()  # no slice, whose derivative fills a copy

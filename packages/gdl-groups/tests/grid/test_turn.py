@@ -90,6 +90,18 @@ def test_the_error_of_a_steerable_convolution_falls_with_the_fourth_power_of_the
     assert equivariance_error(plain, bumps(48), Turn(Grid((48, 48), "zero")), samples=3).mean > 0.1
 
 
+def test_in_space_too_aliases_are_what_plain_samples_leave():
+    type = FieldType(O(3), "1x0e+1x1o+1x2e+1x3o")
+    found = []
+    for moments in (4, -1):
+        torch.manual_seed(0)
+        layer = SteerableConv(1, type, 5, bias=False, moments=moments).double()
+        s = bumps(28, d=3)
+        turn = Turn(s.domain, SO(3), "cubic")
+        found.append(equivariance_error(layer, s, turn, samples=1, out_type=type).mean)
+    assert found[0] < 0.02 and found[1] > 2 * found[0]
+
+
 def test_an_audit_tells_sampling_from_a_bug():
     type = FieldType(CyclicGroup(8), "1xregular")
     torch.manual_seed(0)

@@ -47,8 +47,9 @@ def convolve(
     padding = [0 if axis.extended else axis.padding for axis in axes]
     y = conv(whole, weight, bias, stride, padding, dilation, groups)
     for dim, axis in enumerate(axes, 2):
-        if not axis.extended:
-            y = y.narrow(dim, axis.padding - axis.before, axis.outputs)
+        start = axis.padding - axis.before
+        if not axis.extended and (start or y.shape[dim] != axis.outputs):  # the derivative of a slice is a filled copy
+            y = y.narrow(dim, start, axis.outputs)
     for dim, axis in enumerate(axes, 2):
         for first, last in axis.borders():
             slab = x
