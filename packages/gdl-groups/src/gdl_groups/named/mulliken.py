@@ -17,7 +17,7 @@ from gdl_groups.named.point import HALF_TURN_X, HALF_TURN_Z, INVERSION, MIRROR_X
 if TYPE_CHECKING:
     from gdl_groups.named.point import PointGroup
 
-MAX_DEGREE = 64
+MAX_DEGREE = 256
 CHARACTER_NORM = {"real": 1, "complex": 2, "quaternionic": 4}
 
 
@@ -92,11 +92,15 @@ def _irrep(group: "PointGroup", name: str, irrep: Representation) -> Representat
 
 def _natural(elements: Tensor, character: Tensor, dim: int, kind: str) -> Tensor:
     norm = CHARACTER_NORM[kind]
+    sign = torch.linalg.det(elements).sign()
+    cosine = (sign * elements.diagonal(dim1=1, dim2=2).sum(1) - 1) / 2
+    angle = cosine.clamp(-1, 1).arccos()
     for degree in range(1, MAX_DEGREE):
+        trace = 1 + 2 * torch.cos(torch.arange(1, degree + 1) * angle[:, None]).sum(1)  # of a rotation on this degree
         for parity in ((-1) ** degree, -((-1) ** degree)):  # functions on the sphere first, then pseudotensors
-            harmonics = O(3).irrep(degree, parity).matrix(elements)
-            overlap = float((harmonics.diagonal(dim1=1, dim2=2).sum(-1) * character).mean()) / norm
+            overlap = float((trace * (sign if parity == -1 else 1) * character).mean()) / norm
             if round(overlap) == 1:
+                harmonics = O(3).irrep(degree, parity).matrix(elements)
                 projector = torch.einsum("g,gij->ij", character, harmonics) * dim / norm / len(elements)
                 basis = canonical_basis(torch.linalg.eigh(projector).eigenvectors[:, -dim:])
                 return basis.mT @ harmonics @ basis
