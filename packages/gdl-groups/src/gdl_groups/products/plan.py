@@ -94,7 +94,7 @@ class TensorProductPlan:
     def __init__(self, in_type: FieldType | int, filter_type: FieldType | int, out: FieldType | str | None = None):
         in_type, filter_type = as_type(in_type), as_type(filter_type)
         group = next((t.group for t in (filter_type, in_type) if not t.is_invariant), O(3))
-        self.in_type, self.filter_type = _typed(group, in_type), _typed(group, filter_type)
+        self.in_type, self.filter_type = typed(group, in_type), typed(group, filter_type)
         for copies, rep in self.filter_type.fields:
             if copies != 1:
                 raise ValueError(
@@ -102,13 +102,13 @@ class TensorProductPlan:
                     "write the fields one by one."
                 )
         kept = FieldType(group, out) if isinstance(out, str) else out
-        allowed = None if kept is None else {degree_and_parity(rep) for _, rep in _typed(group, kept).fields}
+        allowed = None if kept is None else {degree_and_parity(rep) for _, rep in typed(group, kept).fields}
         self.paths, fields = _paths(self.in_type, self.filter_type, allowed)
         if not self.paths:
             raise ValueError(
                 f"No path leads from {in_type} and {filter_type} to {'any irrep' if out is None else out}."
             )
-        self.out_type = FieldType(group, [(copies, _irrep(group, *irrep)) for irrep, copies in fields])
+        self.out_type = FieldType(group, [(copies, irrep_of(group, *irrep)) for irrep, copies in fields])
         self.weight_count = sum(copies for _, copies in fields)
         kept = FieldType(group, [(1, rep) for _, rep in self.out_type.fields])
         self.key = f"{self.in_type}|{self.filter_type}|{kept}"
@@ -138,16 +138,17 @@ def _from_key(key: str) -> TensorProductPlan:
     return TensorProductPlan(FieldType(group, in_fields), FieldType(group, filter_fields), out)
 
 
-def _irrep(group: Group, degree: int, parity: int) -> Representation:
+def irrep_of(group: Group, degree: int, parity: int) -> Representation:
+    """Return the irrep of O(3) or SO(3); the parity does not matter to SO(3)."""
     return group.irrep(degree, parity) if isinstance(group, O) else group.irrep(degree)  # type: ignore[attr-defined]
 
 
-def _typed(group: Group, type: FieldType) -> FieldType:
-    """The same fields as irreps of `group`, each under its own name: invariant channels of any group are degree 0."""
+def typed(group: Group, type: FieldType) -> FieldType:
+    """Return the same fields as irreps of `group`, by their own names: invariant channels of any group are degree 0."""
     if not type.is_invariant and type.group != group:
         raise TypeError(f"{type!r} is not a type of {group!r}; features, filter and result have one group.")
     fields = [(copies, (0, 1) if type.is_invariant else degree_and_parity(rep)) for copies, rep in type.fields]
-    return FieldType(group, [(copies, _irrep(group, *irrep)) for copies, irrep in fields])
+    return FieldType(group, [(copies, irrep_of(group, *irrep)) for copies, irrep in fields])
 
 
 def _paths(
