@@ -52,6 +52,7 @@ from .grid.steerable import SteerableConv as SteerableConv
 from .grid.turn import DiscMask as DiscMask
 from .grid.turn import Turn as Turn
 from .models.e3 import e3_network as e3_network
+from .models.go import go_policy as go_policy
 from .models.p4 import GroupBlock as GroupBlock
 from .models.p4 import group_cnn as group_cnn
 from .models.p4 import group_resnet as group_resnet

@@ -39,6 +39,7 @@ COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
     ("coarsening", "max-pool", "grid.pool:MaxPool", "The largest value of windows centred on the grid."),
     ("coarsening", "avg-pool", "grid.pool:AvgPool", "The weighted mean of windows centred on the grid."),
     ("readout", "grid-pool", "grid.readout:GlobalPool", "Mean, sum or maximum over the grid and the group."),
+    ("model", "go-policy", "models.go:go_policy", "Scores for every point of a board, turning with it."),
     ("model", "group-cnn", "models.p4:group_cnn", "Group convolutions and pools for images and voxels."),
     ("model", "group-resnet", "models.p4:group_resnet", "Residual network of regular fields."),
     ("layer", "gate", "fibre.gate:Gate", "Scalars through a function, other copies times a gate each."),
@@ -63,12 +64,13 @@ COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
     ("head", "conservative", "physics.conservative:Conservative", "Forces and stress as derivatives of an energy."),
     ("dataset", "rotated-digits", "datasets.rotated:RotatedDigits", "8 x 8 digits, tested in quarter turns or any."),
     ("dataset", "rotated-mnist", "datasets.rotated:RotatedMNIST", "12,000 + 50,000 turned digits, made from MNIST."),
+    ("dataset", "go", "datasets.go:Go", "Positions of recorded games of Go and the move that was played."),
     ("dataset", "point-charges", "datasets.nbody:PointCharges", "Charged particles, simulated by the published law."),
     (
         "dataset",
         "molecules",
         "datasets.molecules:Molecules",
-        "Energies and forces of atoms, from extended XYZ and others.",
+        "Energies and forces of atoms, from extended XYZ.",
     ),
     ("objective", "energy-forces", "physics.energy_forces:EnergyForcesLoss", "Squared errors of energies and forces."),
     ("layer", "so2-conv", "geometric.escn:SO2Conv", "Convolution in the frame of each edge (eSCN)."),
@@ -101,6 +103,7 @@ COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
 )
 
 RECIPES: tuple[tuple[str, str], ...] = (
+    ("go", "The next move in games of Go, by a network that turns and flips with the board."),
     ("nbody", "Where charged particles will be, by EGNN."),
     ("molecules", "Energies and forces of ethanol, by PaiNN."),
     ("rotated-digits", "Digits learnt upright and tested in all four quarter turns; the demo."),

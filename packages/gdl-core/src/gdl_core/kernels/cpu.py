@@ -29,7 +29,7 @@ _POOL: tuple[int, ThreadPoolExecutor] | None = None  # (size, pool)
 MIN_WORK = 1 << 16
 
 
-def compile_kernel(function: Callable[..., None]) -> Callable[..., None]:
+def compile_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` at its first call, kept on disk in `cache_dir` where there is one.
 
     Sums may be reassociated and fused, which vectorises dot products; NaN and infinity are kept as they are.

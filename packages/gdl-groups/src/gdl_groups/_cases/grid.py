@@ -14,6 +14,7 @@ from gdl_groups.grid.group_conv import GroupConv
 from gdl_groups.grid.pool import AvgPool, MaxPool
 from gdl_groups.grid.pool_group import GroupPool, Restrict, SubgroupPool
 from gdl_groups.grid.readout import GlobalPool
+from gdl_groups.models.go import go_policy
 from gdl_groups.models.p4 import GroupBlock, group_cnn, group_resnet
 from gdl_groups.named.point import PointGroup
 
@@ -80,6 +81,9 @@ CASES = {
     ("readout", "grid-pool"): [
         Case("mean", lambda: GlobalPool(REGULAR_C4, group="mean"), signals(SQUARE, REGULAR_C4)),
         Case("max", lambda: GlobalPool(REGULAR_D4, "max"), signals(BOARD, REGULAR_D4), second_order=False),
+    ],
+    ("model", "go-policy"): [
+        Case("p4m", lambda: go_policy(2, channels=1, blocks=1, size=5), signals(BOARD, 2), second_order=False),
     ],
     ("model", "group-cnn"): [
         Case("p4", lambda: group_cnn(1, 3, channels=(2, 3), domain=EVEN), signals(EVEN, 1), second_order=False),

@@ -46,7 +46,7 @@ def grid_group(name: str) -> FiniteGroup:
     return GROUPS[name]()
 
 
-def _fields(group: FiniteGroup, copies: int) -> FieldType:
+def regular_fields(group: FiniteGroup, copies: int) -> FieldType:
     """Return regular fields, which for the trivial group are plain channels."""
     return FieldType(group, [(copies, group.trivial() if group.order == 1 else group.regular())])
 
@@ -94,7 +94,7 @@ def group_cnn(
     after = range(len(channels) - 1) if pools is None else pools
     type, parts = FieldType(found, in_channels), []
     for position, (count, size) in enumerate(zip(channels, sizes)):
-        wider = _fields(found, count)
+        wider = regular_fields(found, count)
         conv = GroupConv(type, wider, size, bias=False, ndim=ndim)
         parts += [conv, BatchNorm(wider, channel_axis=1), Pointwise(wider, "relu")]
         type = wider
@@ -159,14 +159,14 @@ def group_resnet(
         blocks: residual blocks per stage.
     """
     found = grid_group(group)
-    type = _fields(found, channels[0])
+    type = regular_fields(found, channels[0])
     conv = GroupConv(FieldType(found, in_channels), type, 3, bias=False, ndim=ndim)
     parts: list[nn.Module] = [conv, BatchNorm(type, channel_axis=1), Pointwise(type, "relu")]
     for stage, count in enumerate(channels):
         if stage:
             parts.append(_pool(type, pool))
         for _ in range(blocks):
-            wider = _fields(found, count)
+            wider = regular_fields(found, count)
             parts.append(GroupBlock(type, wider, ndim=ndim))
             type = wider
     return Blueprint([*parts, GlobalPool(type), nn.Linear(channels[-1], classes)], domain)
