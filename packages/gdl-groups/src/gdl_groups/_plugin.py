@@ -100,6 +100,7 @@ COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
     ("layer", "equivariant-product", "emlp:EquivariantProduct", "All products of fields, channel by channel."),
     ("dataset", "decays", "datasets.decays:Decays", "Four-momenta of decay products, and the invariant mass."),
     ("model", "e3-network", "models.e3:e3_network", "Convolutions of features of any degree, gates, a sum."),
+    ("model", "mace", "geometric.mace:MACE", "Energies of atoms by products of several neighbours."),
 )
 
 RECIPES: tuple[tuple[str, str], ...] = (

@@ -7,6 +7,7 @@ from gdl_core.geometry import Signal
 from gdl_core.plugins import Case
 from gdl_core.representations import FieldType
 
+from gdl_groups.models.spherical import spherical_cnn
 from gdl_groups.spherical.activation import SphereActivation
 from gdl_groups.spherical.conv import SphericalConv
 from gdl_groups.spherical.correlation import S2ToSO3Conv, SO3Conv
@@ -66,6 +67,19 @@ CASES = {
     ("readout", "spherical-mean"): [
         Case("sphere", lambda: SphericalMean(2), signals(EARTH, 2, rough=True)),
         Case("rotations", lambda: SphericalMean(2), signals(TURNS, 2, rough=True)),
+    ],
+    ("model", "spherical-cnn"): [
+        Case(
+            "zonal",
+            lambda: spherical_cnn(2, 3, channels=(4, 4), degrees=(3, 2), function="gelu", domain=BALL),
+            signals(BALL, 2),
+        ),
+        Case(
+            "free",
+            lambda: spherical_cnn(2, 3, channels=(2, 2), degrees=(3, 1), pool=(1, 2), filters="free", domain=BALL),
+            signals(BALL, 2),
+            second_order=False,
+        ),
     ],
     ("readout", "power-spectrum"): [
         Case("sphere", lambda: PowerSpectrum(2, 3), signals(BALL, 2, rough=True)),

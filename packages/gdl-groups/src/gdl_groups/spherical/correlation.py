@@ -15,7 +15,7 @@ from gdl_groups.spherical.transform import analysis, blocks, check_degree, synth
 
 
 class _LocalFilter(Part):
-    """A filter given by its values at a few points near the pole; `basis` holds the coefficients of a unit there."""
+    """A filter that is a sum of peaks at a few points near the pole; `basis` holds the coefficients of each."""
 
     basis: Tensor  # [points, coefficients]
 
@@ -30,8 +30,17 @@ class _LocalFilter(Part):
         self.bias = nn.Parameter(torch.zeros(self.out_type.channels)) if bias else None
 
     def _set_basis(self, values: Tensor) -> None:
-        """Keep the basis, scaled so that weights of variance 1 / c_in keep the variance of white signals."""
-        basis = values / values.square().sum(0).mean().sqrt()
+        """Keep the filters that are 1 at one point, made orthogonal, at the scale that keeps the variance of signals.
+
+        Neighbouring points share most of a band-limited peak; weights on the raw peaks would learn their sum long
+        before their differences. The inverse root of the Gram matrix is the smallest change that makes them
+        orthogonal (Löwdin 1950); a hundredth of its largest eigenvalue is added, since points closer than the band
+        limit resolves cannot be told apart. With weights of variance 1 / c_in white signals keep their variance.
+        """
+        found, vectors = torch.linalg.eigh(values @ values.mT)
+        root = (found.clamp_min(0) + 0.01 * found[-1]).rsqrt()
+        basis = (vectors * root) @ vectors.mT @ values
+        basis = basis / basis.square().sum(0).mean().sqrt()
         self.register_buffer("basis", basis.to(torch.get_default_dtype()), persistent=False)
         c_in, c_out = self.in_type.channels, self.out_type.channels
         self.weight = nn.Parameter(torch.randn(c_out, c_in, len(basis)) / max(c_in, 1) ** 0.5)
@@ -43,8 +52,8 @@ class _LocalFilter(Part):
 class S2ToSO3Conv(_LocalFilter, Refinement):
     """y(R) = ∫ Σ_i ψ_oi(R⁻¹u) x_i(u) du, from the sphere to SO(3) (Cohen et al. 2018, eq. 4 and 8).
 
-    In coefficients ŷ^l_mn = Σ_i x̂_lm ψ̂_ln / sqrt(2l + 1). The filter ψ is given by its values on `rings` circles of
-    `spokes` points around the pole and has no coefficients above `degree`.
+    In coefficients ŷ^l_mn = Σ_i x̂_lm ψ̂_ln / sqrt(2l + 1). The filter ψ is a sum of peaks on `rings` circles of `spokes`
+    points around the pole, and has no coefficients above `degree`.
 
     Args:
         in_type, out_type: invariant channels, as a number or a field type.
@@ -99,8 +108,8 @@ class S2ToSO3Conv(_LocalFilter, Refinement):
 class SO3Conv(_LocalFilter, Layer):
     """y(R) = ∫ Σ_i ψ_oi(R⁻¹Q) x_i(Q) dQ, on SO(3) (Cohen et al. 2018, eq. 6 and 8).
 
-    In coefficients one matrix product per degree, ŷ^l_mk = Σ_i Σ_n x̂^l_mn ψ̂^l_kn / sqrt(2l + 1). The filter ψ is given
-    at `rolls` turns about the pole of each of the points of `S2ToSO3Conv`, and has no coefficients above `degree`.
+    In coefficients one matrix product per degree, ŷ^l_mk = Σ_i Σ_n x̂^l_mn ψ̂^l_kn / sqrt(2l + 1). The filter ψ is a sum
+    of peaks at `rolls` turns about each of the points of `S2ToSO3Conv`, and has no coefficients above `degree`.
 
     Args:
         in_type, out_type, degree, reach, rings, spokes, bias: as for `S2ToSO3Conv`.
