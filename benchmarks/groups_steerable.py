@@ -46,7 +46,8 @@ print(time.perf_counter() - start)
 def paired(ours, theirs, repeats: int) -> tuple[float, float, float]:
     """Return the median times of both in milliseconds and the median of the ratios ours / theirs."""
     for _ in range(3):
-        ours(), theirs()
+        ours()
+        theirs()
     rows = []
     for turn in range(repeats):
         times = {}

@@ -138,7 +138,8 @@ def test_fields_that_no_kernel_joins_are_zero():
     y = layer(torch.randn(1, 2, 6, 6))
     assert bool((y[:, 0] == 0).all()) and bool((y[:, 1] != 0).any())
     alone = SteerableConv(FieldType(group, "2xtrivial"), FieldType(group, "3xdet"), 3)
-    assert bool((alone(torch.randn(1, 2, 6, 6)) == 0).all())
+    assert not list(alone.parameters())
+    assert bool((alone.double()(torch.randn(1, 2, 6, 6, dtype=torch.float64)) == 0).all())
 
 
 def test_the_filter_is_kept_in_evaluation_until_a_parameter_changes():

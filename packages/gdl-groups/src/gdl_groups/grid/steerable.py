@@ -46,10 +46,17 @@ class SteerableConv(DerivedLayer):
 
     Shapes: `[b, c_in, *shape] -> [b, c_out, *shape]`.
 
+    >>> from gdl_core.groups import CyclicGroup
+    >>> layer = SteerableConv(1, FieldType(CyclicGroup(8), "16xregular"), 7)
+    >>> layer.weights[0].shape, layer(torch.zeros(2, 1, 29, 29)).shape
+    (torch.Size([28, 16, 1]), torch.Size([2, 128, 29, 29]))
+
     Raises:
         TypeError: for types of two groups, or a group that does not turn the axes; for integer input.
         ValueError: for an even kernel, or an input of other channels, rank or shape.
     """
+
+    _like: Tensor
 
     def __init__(
         self,
@@ -90,6 +97,7 @@ class SteerableConv(DerivedLayer):
                     self.weights.append(nn.Parameter(torch.empty(len(basis), c_out, c_in)))
             self._reached.append((torch.tensor([irrep.dim for irrep, _ in parts(rep_out).copies()]), copies))
             self._add_bias(row, intertwiners(rep_out.group.trivial(), rep_out) if bias else None)
+        self.register_buffer("_like", torch.empty(0), persistent=False)  # what a layer without parameters is made of
         self._cache = FilterCache()
         self.reset_parameters()
 
@@ -134,9 +142,8 @@ class SteerableConv(DerivedLayer):
         return filter.reshape(*filter.shape[:2], *self.kernel_size), self.bias()
 
     def _zeros(self, *shape: int) -> Tensor:
-        """Return zeros like a parameter: for fields that no kernel joins."""
-        like = next(iter(self.parameters()), torch.empty(()))
-        return like.new_zeros(shape)
+        """Return zeros of this layer's dtype and device: for fields that no kernel joins."""
+        return self._like.new_zeros(shape)
 
     def bake(self) -> FixedConv:
         """Return the plain convolution that this is now, for export."""
