@@ -3,7 +3,7 @@
     python benchmarks/groups_molecules.py --data FOLDER [--only ethanol] [--network painn nequip] [--sizes 50 200 950]
                                           [--minutes 15] [--threads 1]
 
-FOLDER holds `dataset_ethanol` and `dataset_acac` of github.com/davkovacs/BOTNet-datasets. Ethanol: rMD17 configurations,
+FOLDER holds `dataset_ethanol` and `dataset_acac` of github.com/davkovacs/BOTNet-datasets. Ethanol (rMD17):
 learnt from `train.xyz` (50 kept for validation), tested on the 1,000 of `test_MD.xyz`; acetylacetone: learnt from
 `train_300K.xyz` (50 kept), tested at 300 K and at 600 K. Energies are those of the file less a shift per element.
 Each run has the same CPU budget (seconds of the process and of its children), batches of 5, Adam under a one-cycle

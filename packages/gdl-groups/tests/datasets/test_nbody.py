@@ -78,7 +78,7 @@ def test_splits_are_states_and_displacements_and_do_not_depend_on_each_others_si
         assert graph.num_edges == 20 and x.shape == (5, 4) and target.shape == (5, 3)
     assert not torch.equal(small.train.x[:5], small.test.x)
     source = PointCharges(2, 1, 1, start=50, steps=20)
-    charges, positions, velocities, later = source.trajectories()
+    charges, _, velocities, later = source.trajectories()
     (x, graph), target = small.train.__getitems__([1, 0])[0]
     torch.testing.assert_close(x[:5, 0].double(), torch.from_numpy(charges[1]))
     torch.testing.assert_close(x[5:, 1:].double(), torch.from_numpy(velocities[0]), rtol=0, atol=1e-7)

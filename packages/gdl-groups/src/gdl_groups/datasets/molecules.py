@@ -29,7 +29,7 @@ class Molecules(Source):
     Args:
         root: the folder with the files; they are read when training begins, not before.
         train, test: files in it (`.xyz`, `.xyz.gz`, `.npz`) or folders of DeePMD, see `read_frames`; several training
-            files are joined by commas. With the test file left out, the rest of the training file is the test set.
+            files are joined by commas. With the test file left out, the test set is what `size` and `valid` leave of the training file.
         elements: atomic numbers that there may be, in the order of the channels.
         size: how many configurations are learnt from, those for validation not counted; all if left out.
         valid: how many are kept apart of the training file to choose the best epoch.
@@ -53,6 +53,8 @@ class Molecules(Source):
     ):
         if valid < 1 or (size is not None and size < 1):
             raise ValueError(f"size, valid: expected whole numbers from 1, got {size} and {valid}")
+        if test is None and size is None:
+            raise ValueError("size: expected how many configurations to learn from, where no file is the test set")
         self.root, self.train, self.test, self.elements = root, train, test, tuple(elements)
         self.size, self.valid, self.cutoff, self.seed = size, valid, cutoff, seed
 

@@ -1,5 +1,7 @@
 """Frames of atoms with energies and forces: extended XYZ, NumPy archives, folders of DeePMD."""
 
+import gzip
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,10 +78,14 @@ def read_xyz(path: str | Path) -> Frames:
     if not path.is_file():
         raise DataError(f"There is no file {path}.")
     try:
-        frames = read(path, ":", format="extxyz")
-    except Exception as error:  # ASE raises whatever its parser met: IndexError, ValueError, EOFError, its own
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+            text = file.read()
+        frames = read(io.StringIO(text), ":", format="extxyz")
+    except Exception as error:  # ASE raises whatever its parser met: IndexError, ValueError, its own
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path.name} is cut off or no extended XYZ: {reason}.") from error
+    if text and not text.endswith("\n"):  # the last number may have lost digits, which nothing else would tell
+        raise DataError(f"{path.name} is cut off: it ends within a line.")
     if not frames:
         raise DataError(f"{path.name} holds no configuration.")
     energy, forces = [], []
