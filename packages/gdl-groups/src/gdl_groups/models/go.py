@@ -21,6 +21,7 @@ class PointScores(nn.Module):
     def __init__(self, network: Blueprint):
         super().__init__()
         self.network = network
+        self.in_type = network.in_type
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
         return self.network(x, domain).flatten(1)
