@@ -36,7 +36,7 @@ class E3nnConv(nn.Module):
 
     def __init__(self, ours: E3Conv):
         super().__init__()
-        from e3nn import o3
+        import e3nn.o3 as o3
 
         inner = ours.interaction
         plan = inner.plan
@@ -53,8 +53,8 @@ class E3nnConv(nn.Module):
         for theirs, layer, fields in ((self.before, inner.before, irreps_in), (self.after, inner.after, middle)):
             weights, seen = dict(zip(layer._irreps, layer.weights)), {}
             with torch.no_grad():
-                for place, view in zip([found.i_in for found in theirs.instructions], theirs.weight_views()):
-                    ir, copies = fields[place].ir, fields[place].mul
+                for found, view in zip(theirs.instructions, theirs.weight_views()):
+                    copies, ir = list(fields)[found.i_in]
                     start = seen.get(ir, 0)
                     seen[ir] = start + copies
                     total = sum(mul for mul, other in fields if other == ir)
@@ -82,7 +82,7 @@ def step(layer: nn.Module, x: Tensor, graph: GeometricGraph) -> Callable[[], Any
 def row(degree: int, options: argparse.Namespace) -> str:
     draw = torch.Generator().manual_seed(0)
     ends = torch.randint(options.nodes, (2, options.edges), generator=draw)
-    graph = GeometricGraph.from_edges(*ends, torch.randn(options.nodes, 3, generator=draw))
+    graph = GeometricGraph.from_edges(ends[0], ends[1], torch.randn(options.nodes, 3, generator=draw))
     type = FieldType(O(3), "+".join(f"{options.channels}x{l}{'eo'[l % 2]}" for l in range(degree + 1)))
     torch.manual_seed(0)
     product = E3Conv(type, type, CUTOFF, self_connection=False)
@@ -110,7 +110,7 @@ def row(degree: int, options: argparse.Namespace) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     for name, value in (("nodes", 250), ("edges", 5000), ("channels", 32), ("pairs", 5), ("threads", 2)):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--degrees", type=int, nargs="+", default=[1, 2, 3, 4, 5, 6])

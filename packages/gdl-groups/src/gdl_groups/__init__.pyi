@@ -22,6 +22,7 @@ from .geometric.egnn import EGNN as EGNN
 from .geometric.egnn import EGNNConv as EGNNConv
 from .geometric.escn import SO2Conv as SO2Conv
 from .geometric.graph import GeometricGraph as GeometricGraph
+from .geometric.mace import MACE as MACE
 from .geometric.nequip import NequIP as NequIP
 from .geometric.painn import PaiNN as PaiNN
 from .geometric.painn import PaiNNMessage as PaiNNMessage
@@ -87,6 +88,7 @@ from .named.unitary import SU as SU
 from .named.unitary import U as U
 from .named.unitary import UnitQuaternions as UnitQuaternions
 from .named.wallpaper import WallpaperGroup as WallpaperGroup
+from .named.young import YoungIrrep as YoungIrrep
 from .physics.conservative import Conservative as Conservative
 from .physics.mechanics import Hamiltonian as Hamiltonian
 from .physics.mechanics import Lagrangian as Lagrangian

@@ -117,6 +117,9 @@ RECIPES: tuple[tuple[str, str], ...] = (
 KERNELS: tuple[tuple[str, str, str], ...] = (
     ("tensor_product", "tensor_product", "Weighted tensor product of senders and edges, summed at each receiver."),
     ("tensor_product_edges", "tensor_product", "Derivatives of tensor_product in features, filters and weights."),
+    ("spherical_harmonics", "spherical_harmonics", "Solid harmonics of any degree, by recurrence."),
+    ("spherical_harmonics_backward", "spherical_harmonics", "Derivatives of solid harmonics along a cotangent."),
+    ("wigner", "wigner", "Wigner matrices as polynomials of the rotation matrix."),
     ("sphere_analysis", "sht", "Values on rings of a sphere to spherical-harmonic coefficients."),
     ("sphere_synthesis", "sht", "Spherical-harmonic coefficients to values on rings of a sphere."),
     ("rotations_analysis", "sht_so3", "Values on a grid of rotations to Wigner coefficients."),

@@ -64,6 +64,25 @@ def test_forces_can_be_learnt():
     assert torch.autograd.gradcheck(loss, tuple(parameters), fast_mode=True)
 
 
+def test_a_step_of_training_on_forces_compiles_as_one_graph():
+    x, graph = molecules()
+    model = NequIP(3, "2x0e+1x1o", 3.0, layers=1, basis=3, radial=(4,))
+    parameters = list(model.parameters())
+
+    def step(x: Tensor, graph: GeometricGraph, positions: Tensor) -> tuple[Tensor, ...]:
+        energy = model(x, graph.moved(positions)).sum()
+        (slope,) = torch.autograd.grad(energy, positions, create_graph=True)
+        loss = (slope - 1).square().sum()
+        return tuple(g.detach() for g in torch.autograd.grad(loss, parameters, allow_unused=True) if g is not None)
+
+    positions = graph.positions.clone().requires_grad_()
+    expected = step(x, graph, positions)
+    torch._dynamo.reset()
+    with torch._dynamo.config.patch(trace_autograd_ops=True):
+        found = torch.compile(step, fullgraph=True, backend="aot_eager")(x, graph, positions)
+    assert all(torch.allclose(a, b, rtol=1e-10, atol=1e-14) for a, b in zip(found, expected, strict=True))
+
+
 def test_energy_is_extensive_and_lone_atoms_have_their_shift():
     x, graph = molecules()
     model = NequIP(3, "4x0e+2x1o", 3.0, shifts=[-1.0, -2.0, -3.0], scale=2.0)

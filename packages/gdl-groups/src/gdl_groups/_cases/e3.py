@@ -8,6 +8,7 @@ from gdl_groups._cases.geometric import CLOUD, CRYSTAL, signals
 from gdl_groups.geometric.e3conv import E3Conv
 from gdl_groups.geometric.e3conv_linear import IrrepLinear
 from gdl_groups.geometric.escn import SO2Conv
+from gdl_groups.geometric.mace import MACE
 from gdl_groups.geometric.nequip import NequIP
 from gdl_groups.geometric.se3_attention import SE3Attention
 from gdl_groups.models.e3 import e3_network
@@ -34,6 +35,9 @@ CASES = {
         Case(
             "sum", lambda: e3_network(2, 1, "2x0e+1x1o", 2.0, layers=2, readout="sum", domain=CLOUD), signals(CLOUD, 2)
         ),
+    ],
+    ("model", "mace"): [
+        Case("energy", lambda: MACE(2, "2x0e+2x1o", 2.0, order=2, degree=1, basis=3, radial=(4,)), signals(CLOUD, 2)),
     ],
     ("model", "nequip"): [
         Case("energy", lambda: NequIP(2, "2x0e+1x1o", 2.0, layers=2, basis=3, radial=(4,)), signals(CLOUD, 2)),

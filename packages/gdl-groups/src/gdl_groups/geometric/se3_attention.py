@@ -45,6 +45,9 @@ class SE3Attention(Layer):
     Source: Fuchs et al. 2020 (SE(3)-Transformer), eqs. 10-12; Liao and Smidt 2023 (Equiformer), §4.3.
     """
 
+    head_of_key: Tensor
+    head_of_value: Tensor
+
     def __init__(
         self,
         in_type: FieldType | int,
