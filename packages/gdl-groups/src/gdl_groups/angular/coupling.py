@@ -4,19 +4,19 @@ import math
 from fractions import Fraction
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
 Entry = tuple[int, int, int, int, Fraction]  # three indices, sign, square
 
 
-@lru_cache(maxsize=256)
 def clebsch_gordan(l1: int, l2: int, l3: int) -> Tensor:
     """Return the real coupling of degrees l1 and l2 to l3, `[2 l1 + 1, 2 l2 + 1, 2 l3 + 1]` in float64.
 
     C is invariant, Σ C[abc] D1[aa'] D2[bb'] D3[cc'] = C[a'b'c'], and has Frobenius norm 1; √(2 l3 + 1) C maps the
     product isometrically onto degree l3. Each entry is ± the root of a rational number, computed exactly and rounded
-    once. Basis and sign are those of `e3nn.o3.wigner_3j`. The tensor is shared between calls: do not write into it.
+    once, and remembered. Basis and sign are those of `e3nn.o3.wigner_3j`.
 
     Raises:
         ValueError: if a degree is no whole number from 0, or l3 is not in |l1 - l2| … l1 + l2.
@@ -32,7 +32,6 @@ def clebsch_gordan(l1: int, l2: int, l3: int) -> Tensor:
     return dense
 
 
-@lru_cache(maxsize=1024)
 def coupling_entries(l1: int, l2: int, l3: int) -> tuple[Tensor, Tensor]:
     """Return the nonzero entries of `clebsch_gordan(l1, l2, l3)`: indices `int64[3, nnz]`, sorted, and values `[nnz]`.
 
@@ -40,7 +39,8 @@ def coupling_entries(l1: int, l2: int, l3: int) -> tuple[Tensor, Tensor]:
     >>> len(values), "of", 5**3
     (25, 'of', 125)
     """
-    return _tensors(exact_coupling(l1, l2, l3))
+    indices, values = _arrays(l1, l2, l3)
+    return torch.from_numpy(indices.copy()), torch.from_numpy(values.copy())
 
 
 @lru_cache(maxsize=256)
@@ -106,10 +106,12 @@ def _check_triangle(a: int, b: int, c: int) -> None:
         )
 
 
-def _tensors(entries: tuple[Entry, ...]) -> tuple[Tensor, Tensor]:
-    indices = torch.tensor([entry[:3] for entry in entries], dtype=torch.int64).reshape(-1, 3).T.contiguous()
-    values = torch.tensor([sign * math.sqrt(square) for *_, sign, square in entries], dtype=torch.float64)
-    return indices, values
+@lru_cache(maxsize=1024)
+def _arrays(l1: int, l2: int, l3: int) -> tuple[np.ndarray, np.ndarray]:
+    """Arrays, not tensors: those that a compiler makes while it traces must not be remembered."""
+    entries = exact_coupling(l1, l2, l3)
+    indices = np.array([entry[:3] for entry in entries], dtype=np.int64).reshape(-1, 3).T
+    return indices, np.array([sign * math.sqrt(square) for *_, sign, square in entries])
 
 
 def _racah(a: int, b: int, c: int, m1: int, m2: int) -> tuple[int, Fraction]:

@@ -42,7 +42,7 @@ def spherical_harmonics(
     if normalize:
         vectors = unit(vectors)
     highest = max(wanted, default=0)
-    values = kernel(vectors.reshape(-1, 3), highest).unflatten(0, vectors.shape[:-1])
+    values = kernel(vectors.reshape(-1, 3), highest).reshape(*vectors.shape[:-1], (highest + 1) ** 2)
     if wanted == list(range(highest + 1)) and normalization == "component":
         return values
     blocks = values.split([2 * degree + 1 for degree in range(highest + 1)], -1)
