@@ -93,7 +93,9 @@ from .physics.conservative import Conservative as Conservative
 from .physics.mechanics import Hamiltonian as Hamiltonian
 from .physics.mechanics import Lagrangian as Lagrangian
 from .products.convolution import tensor_product_conv as tensor_product_conv
+from .products.layer import TensorProduct as TensorProduct
 from .products.plan import TensorProductPlan as TensorProductPlan
+from .products.symmetric import SymmetricContraction as SymmetricContraction
 from .spherical.activation import SphereActivation as SphereActivation
 from .spherical.conv import SphericalConv as SphericalConv
 from .spherical.correlation import S2ToSO3Conv as S2ToSO3Conv

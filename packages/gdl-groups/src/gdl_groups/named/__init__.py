@@ -12,6 +12,7 @@ from gdl_groups.named.quotients import branching, quotient
 from gdl_groups.named.table import GROUPS, group
 from gdl_groups.named.unitary import SU, U, UnitQuaternions
 from gdl_groups.named.wallpaper import WallpaperGroup
+from gdl_groups.named.young import YoungIrrep, partitions
 
 __all__ = [
     "CRYSTALLOGRAPHIC",
@@ -40,6 +41,7 @@ __all__ = [
     "U",
     "UnitQuaternions",
     "WallpaperGroup",
+    "YoungIrrep",
     "about_axis",
     "adjoint",
     "branching",
@@ -49,6 +51,7 @@ __all__ = [
     "check_unit_quaternion",
     "embedding",
     "group",
+    "partitions",
     "quaternion_product",
     "quaternion_rotation",
     "quotient",
