@@ -1,14 +1,16 @@
 """Every named group: axioms, order or dimension, irreps that fill the group algebra, pickling, names that lead back."""
 
+import itertools
 import math
 import pickle
 
 import pytest
 import torch
+from gdl_core.derive import intertwiners
 from gdl_core.errors import UnknownNameError
 from gdl_core.groups import FiniteGroup
 from gdl_core.testing import check_group
-from gdl_core.testing.algebra import check_representation
+from gdl_core.testing.algebra import check_representation, named_representations
 from gdl_groups.named import (
     CRYSTALLOGRAPHIC,
     GL,
@@ -86,6 +88,16 @@ def test_the_irreps_fill_the_group_algebra_and_are_orthogonal_to_each_other(grou
     assert len({irrep.name for irrep in irreps}) == len(irreps)
     if FINITE[group] is not None:
         assert group.order == FINITE[group]
+
+
+@pytest.mark.parametrize("group", [*DIMENSIONS, QuaternionGroup(), PointGroup("O_h"), PointGroup("C_6")], ids=repr)
+def test_names_of_irreps_are_not_given_twice(group):
+    """Schur's lemma goes by names: two equivalent irreps of different names would be taken for different ones."""
+    known = [rep for rep in named_representations(group) if rep.dim <= 8]
+    known += [group.representation(name) for name in ("1/2", "3/2") if group in (SU(2), UnitQuaternions())]
+    for first, second in itertools.combinations_with_replacement(known, 2):
+        by_name = len(intertwiners(first, second))
+        assert by_name == len(intertwiners(first, second, method="nullspace")), (first, second)
 
 
 @pytest.mark.parametrize(("group", "dimension"), DIMENSIONS.items(), ids=map(repr, DIMENSIONS))
