@@ -65,6 +65,7 @@ COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
     ("dataset", "rotated-digits", "datasets.rotated:RotatedDigits", "8 x 8 digits, tested in quarter turns or any."),
     ("dataset", "rotated-mnist", "datasets.rotated:RotatedMNIST", "12,000 + 50,000 turned digits, made from MNIST."),
     ("dataset", "go", "datasets.go:Go", "Positions of recorded games of Go and the move that was played."),
+    ("dataset", "voxels", "datasets.voxels:Voxels", "Meshes in OFF files, in the folders of ModelNet, as voxels."),
     ("dataset", "point-charges", "datasets.nbody:PointCharges", "Charged particles, simulated by the published law."),
     (
         "dataset",
@@ -75,6 +76,7 @@ COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
     ("objective", "energy-forces", "physics.energy_forces:EnergyForcesLoss", "Squared errors of energies and forces."),
     ("layer", "so2-conv", "geometric.escn:SO2Conv", "Convolution in the frame of each edge (eSCN)."),
     ("layer", "symmetrize", "symmetrize:Symmetrize", "Any network, made equivariant by averages, frames or one pose."),
+    ("layer", "symmetric-contraction", "products.symmetric:SymmetricContraction", "Polynomials of tensors (MACE)."),
     ("layer", "e3-conv", "geometric.e3conv:E3Conv", "Tensor products with the harmonics of each edge (NequIP)."),
     ("layer", "irrep-linear", "geometric.e3conv_linear:IrrepLinear", "Linear maps between copies of one irrep."),
     ("model", "nequip", "geometric.nequip:NequIP", "Energies of atoms by tensors of any degree."),
@@ -104,6 +106,7 @@ COMPONENTS: tuple[tuple[str, str, str, str], ...] = (
 )
 
 RECIPES: tuple[tuple[str, str], ...] = (
+    ("voxels", "Meshes as voxels in any orientation of the cube, in the folders of ModelNet."),
     ("go", "The next move in games of Go, by a network that turns and flips with the board."),
     ("nbody", "Where charged particles will be, by EGNN."),
     ("molecules", "Energies and forces of ethanol, by PaiNN."),

@@ -5,7 +5,7 @@ from importlib import import_module
 
 from gdl_core.plugins import Case
 
-FAMILIES = ("emlp", "groups", "fibre", "geometric", "e3", "grid", "steerable", "symmetrize", "spherical")
+FAMILIES = ("emlp", "groups", "fibre", "geometric", "e3", "grid", "steerable", "symmetrize", "spherical", "products")
 
 
 def cases(kind: str, name: str) -> Iterator[Case]:

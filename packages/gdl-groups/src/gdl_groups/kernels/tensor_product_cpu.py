@@ -94,6 +94,7 @@ def _row_edges(
     slopes = np.empty((BLOCK, y.shape[1], lanes), x.dtype)
     for part in range(lo, hi):
         own = dx[part if with_x else 0]
+        own[:] = 0
         for row in range(cuts[part], cuts[part + 1]):
             for first in range(ptr[row], ptr[row + 1], BLOCK):
                 last = min(first + BLOCK, ptr[row + 1])
@@ -118,6 +119,18 @@ def _row_edges(
                         for lane in range(lanes):
                             total += slopes[e - first, j, lane]
                         dy[e, j] = total
+
+
+@compile_kernel
+def _add_parts(lo, hi, ptr, parts, out):
+    """out[s] = sum of parts[:, s], in order."""
+    for s in range(lo, hi):
+        total = out[s]
+        total[:] = parts[0, s]
+        for k in range(1, len(parts)):
+            part = parts[k, s]
+            for c in range(total.size):
+                total[c] += part[c]
 
 
 def tensor_product(
@@ -165,10 +178,10 @@ def tensor_product_edges(
     count = min(PARTS, max(1, edges // (2 * max(1, len(x))))) if with_x else 4 * PARTS
     cuts = np.searchsorted(ptr.numpy(), np.arange(count + 1) * edges // count)
     cuts[0], cuts[-1] = 0, len(ptr) - 1
-    dx = torch.zeros(count if with_x else 1, len(x) if with_x else 0, x.shape[1], dtype=wide)
+    parts = torch.empty(count if with_x else 1, len(x) if with_x else 0, x.shape[1], dtype=wide)
     dy, dw = torch.empty(y.shape, dtype=wide), torch.empty(w.shape, dtype=wide)
     arrays = map(_numpy, (ptr, sender, x.to(wide), y.to(wide), w.to(wide), g.to(wide)))
-    results = map(_numpy, (dx, dy, dw))
+    results = map(_numpy, (parts, dy, dw))
     run_rows(
         _row_edges,
         _numpy(ptr)[cuts],
@@ -180,9 +193,9 @@ def tensor_product_edges(
         with_x,
         *results,
     )
-    for part in dx[1:]:
-        dx[0] += part
-    return dx[0].to(x.dtype), dy.to(y.dtype), dw.to(w.dtype)
+    dx = torch.empty(parts.shape[1:], dtype=wide)
+    run_rows(_add_parts, np.arange(len(dx) + 1), count * x.shape[1], _numpy(parts), _numpy(dx))
+    return dx.to(x.dtype), dy.to(y.dtype), dw.to(w.dtype)
 
 
 def _work(found: Tables) -> int:

@@ -39,8 +39,8 @@ def coupling(one: Irrep, two: Irrep, three: Irrep) -> Tensor:
 def symmetric_basis(irreps: list[Irrep], out: Irrep, order: int) -> tuple[list[Tree], Tensor]:
     """Return trees and the coefficients `[k, trees]` of a basis of the equivariant maps of Sym^order to `out`.
 
-    As tensors, symmetric where fields are equal, the k basis elements are orthogonal with squared norm 2 l + 1. Trees of
-    different fields are orthogonal; those of the same fields are orthogonalised in order, dependent ones left out.
+    As tensors, symmetric where fields are equal, the k basis elements are orthogonal with squared norm 2 l + 1. Trees
+    of different fields are orthogonal; those of the same fields are orthogonalised in order, dependent ones left out.
     """
     trees: list[Tree] = []
     blocks = []
