@@ -381,3 +381,12 @@ def test_a_group_has_one_trivial_representation_by_whatever_name(group):
     assert pickle.loads(pickle.dumps(irrep)).name == irrep.name
     assert irrep != group.representation("det" if isinstance(group, O) else "standard")
     assert len(intertwiners(group.trivial(), irrep)) == 1  # Schur: the same irrep, so one map
+
+
+def test_the_determinant_of_the_plane_is_an_irrep():
+    det = O(2).representation("det")
+    assert det.endomorphism == "real"
+    assert pickle.loads(pickle.dumps(det)) == det
+    check_representation(det)
+    assert [len(intertwiners(det, other)) for other in (det, O(2).trivial(), O(2).irrep(1))] == [1, 0, 0]
+    assert len(intertwiners(O(3).representation("det"), O(3).representation("0o"))) == 1

@@ -81,7 +81,7 @@ def test_only_order_zero_is_left_at_the_pole():
     values = spherical_harmonics(ALL, torch.tensor([0.0, 3.0, 0.0]), normalization="norm")
     expected = torch.zeros(144)
     expected[[l * l + l for l in ALL]] = 1
-    assert torch.equal(values, expected)
+    assert torch.allclose(values, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("normalize", [True, False])
@@ -121,6 +121,7 @@ def test_laplacian_of_solid_harmonics_vanishes():
     assert abs(float(second.trace())) < 1e-12 < float(second.abs().max())
 
 
+@pytest.mark.filterwarnings(r"ignore:.*torch\.jit\.:DeprecationWarning")  # forward mode in torch itself
 def test_transforms_of_torch_func_work():
     vectors = directions(6)
     batched = spherical_harmonics([0, 1, 3], vectors)

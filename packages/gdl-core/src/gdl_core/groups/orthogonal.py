@@ -74,6 +74,10 @@ class O(LieGroup):  # noqa: E742
             return spherical_irrep(self, degree, f"{degree}{'e' if parity == 1 else 'o'}", parity)
         raise NotImplementedError(f"The irreps of {self!r} are not tabulated; build tensor products of 'standard'.")
 
+    def determinant(self) -> "Representation":
+        found = super().determinant()
+        return found.rename("det", endomorphism="real") if self.m == 2 else found  # O(3) calls this irrep "0o"
+
     def _irrep(self, name: str) -> "Representation | None":
         if self.m == 2 and name.isdigit():
             return self.irrep(int(name))
