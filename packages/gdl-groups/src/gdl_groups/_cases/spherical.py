@@ -76,9 +76,10 @@ CASES = {
         ),
         Case(
             "free",
-            lambda: spherical_cnn(2, 3, channels=(2, 2), degrees=(3, 1), pool=(1, 2), filters="free", domain=BALL),
+            lambda: spherical_cnn(
+                2, 3, channels=(2, 2), degrees=(3, 1), pool=(1, 2), filters="free", function="silu", domain=BALL
+            ),
             signals(BALL, 2),
-            second_order=False,
         ),
     ],
     ("readout", "power-spectrum"): [

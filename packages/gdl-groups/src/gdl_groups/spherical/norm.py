@@ -6,7 +6,7 @@ from gdl_core.representations import FieldType
 from torch import Tensor, nn
 
 from gdl_groups.spherical.checks import either_of, scalar_type
-from gdl_groups.spherical.transform import analysis
+from gdl_groups.spherical.transform import mean as mean_over
 
 
 class SphericalBatchNorm(Layer):
@@ -45,9 +45,9 @@ class SphericalBatchNorm(Layer):
         grid = either_of(x, domain, self, self.in_type)
         axes = [1] * (x.dim() - 2)
         if self.training and x.shape[0]:
-            mean = analysis(x, grid, 0).flatten(2).sum(2).mean(0)
+            mean = mean_over(x, grid).mean(0)
             centred = x - mean.view(-1, *axes)
-            variance = analysis(centred.square(), grid, 0).flatten(2).sum(2).mean(0)
+            variance = mean_over(centred.square(), grid).mean(0)
             with torch.no_grad():
                 self.running_mean.lerp_(mean.detach().to(self.running_mean), self.momentum)
                 self.running_var.lerp_(variance.detach().to(self.running_var), self.momentum)

@@ -8,7 +8,7 @@ from torch import Tensor
 from gdl_groups.spherical.checks import either_of, scalar_type
 from gdl_groups.spherical.conv import whole_number
 from gdl_groups.spherical.domain import Rotations, Sphere
-from gdl_groups.spherical.transform import analysis, blocks, resample
+from gdl_groups.spherical.transform import analysis, blocks, mean, resample
 
 
 class SphericalPool(Coarsening):
@@ -70,7 +70,7 @@ class SphericalMean(Readout):
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
         grid = either_of(x, domain, self, self.in_type)
-        return analysis(x, grid, 0).flatten(2).sum(2)
+        return mean(x, grid)
 
     def extra_repr(self) -> str:
         return str(self.in_type)

@@ -50,6 +50,15 @@ def synthesis(coefficients: Tensor, domain: Sphere | Rotations) -> Tensor:
     return rotations_synthesis(coefficients, domain.kind, degree_of(coefficients), *domain.shape, False)
 
 
+def mean(x: Tensor, domain: Sphere | Rotations) -> Tensor:
+    """Return the mean over the domain by quadrature, `[..., *domain.shape] -> [...]`: the coefficient of degree 0.
+
+    Every point of a ring weighs the same, so that rings are averaged first.
+    """
+    of_rings = x.flatten(x.dim() - len(domain.shape) + 1).mean(-1, keepdim=True)
+    return sphere_analysis(of_rings, domain.kind, 0, True)[..., 0, 0]
+
+
 def resample(x: Tensor, old: Sphere | Rotations, new: Sphere | Rotations) -> Tensor:
     """Return the signals on another grid, without the degrees that either grid cannot hold."""
     return synthesis(analysis(x, old, min(old.degree, new.degree)), new)
