@@ -2,11 +2,11 @@
 
     python benchmarks/groups_go.py ROOT [--minutes 45] [--channels 8] [--blocks 2] [--threads 1] [--seed 0]
 
-ROOT holds the games (`gdl_groups.datasets.go.Go`). All networks have as many parameters, to one part in twenty: plain
-ones have √8 times as many channels as the equivariant one has copies of its regular field, and so an eighth of its
-multiplications per position. The first rows give each network the same processor time, under a one-cycle schedule over
-it; the last gives the plain network as many positions as the equivariant one saw. Plain networks see every position
-turned and flipped at random. Top-1 and top-5 accuracy on positions of the last 500 games.
+ROOT holds the games (`gdl_groups.datasets.go.Go`). All networks have as many parameters, as nearly as channels allow:
+plain ones have about √8 times as many channels as the equivariant one has copies of its regular field, and so an eighth
+of its multiplications per position. The first rows give each network the same processor time, under a one-cycle
+schedule over it; the last gives the plain network as many positions as the equivariant one saw. Plain networks see
+every position turned and flipped at random. Top-1 and top-5 accuracy on positions of the last 500 games.
 """
 
 import argparse
@@ -50,16 +50,26 @@ def learn(net: nn.Module, data: Positions, seconds: float, positions: float, pea
     return seen, used
 
 
+def count(group: str, channels: int, blocks: int) -> int:
+    return sum(parameter.numel() for parameter in go_policy(group=group, channels=channels, blocks=blocks).parameters())
+
+
+def equal(channels: int, blocks: int) -> int:
+    """The channels of a plain network whose number of parameters is nearest to that of the equivariant one."""
+    goal, near = count("D4", channels, blocks), round(channels * math.sqrt(8))
+    return min(range(max(1, near - 8), near + 9), key=lambda wide: abs(count("1", wide, blocks) - goal))
+
+
 @torch.no_grad()
-def test(net: nn.Module, data: Positions, count: int) -> tuple[float, float]:
-    """Top-1 and top-5 accuracy on the first `count` positions."""
+def test(net: nn.Module, data: Positions, number: int) -> tuple[float, float]:
+    """Top-1 and top-5 accuracy on the first `number` positions."""
     net.eval()
     hits = torch.zeros(2)
-    for first in range(0, count, 250):
-        ((x, target),) = data.__getitems__(list(range(first, min(first + 250, count))))
+    for first in range(0, number, 250):
+        ((x, target),) = data.__getitems__(list(range(first, min(first + 250, number))))
         best = net(x).topk(5).indices == target[:, None]
         hits += torch.stack([best[:, 0].sum(), best.sum()])
-    return float(hits[0]) / count, float(hits[1]) / count
+    return float(hits[0]) / number, float(hits[1]) / number
 
 
 def main() -> None:
@@ -81,7 +91,7 @@ def main() -> None:
     turned, plain_test = parts.train, parts.test
     assert isinstance(turned, Positions) and isinstance(plain_test, Positions)
     still, budget = turned.plain(), 60 * options.minutes
-    wide = round(options.channels * math.sqrt(8))
+    wide = equal(options.channels, options.blocks)
     print(
         f"{len(turned):,} positions to learn from; {options.minutes:g} processor minutes each, {options.threads} thread"
     )
@@ -92,7 +102,7 @@ def main() -> None:
         torch.manual_seed(options.seed)
         net = go_policy(group=group, channels=channels, blocks=options.blocks)
         by_positions = number == 2
-        count, used = learn(
+        seen, used = learn(
             net,
             data,
             math.inf if by_positions else budget,
@@ -100,11 +110,11 @@ def main() -> None:
             options.peak,
             options.seed,
         )
-        learnt.append(count)
+        learnt.append(seen)
         top, five = test(net, plain_test, min(options.test, len(plain_test)))
         size = sum(parameter.numel() for parameter in net.parameters())
         name += ", as many positions" if by_positions else ", as much time" if number else ""
-        print(f"| {name} | {size:,} | {count:,} | {used / 60:.1f} | {top:.2%} | {five:.2%} |", flush=True)
+        print(f"| {name} | {size:,} | {seen:,} | {used / 60:.1f} | {top:.2%} | {five:.2%} |", flush=True)
 
 
 if __name__ == "__main__":
