@@ -72,7 +72,7 @@ def test_the_stress_is_the_finite_difference_by_strain_and_symmetric():
                 turn = (torch.eye(3, dtype=F64) + strain).T
                 energies.append(model(x, CRYSTAL.moved(CRYSTAL.positions @ turn, CRYSTAL.cell @ turn)).item())
             expected = (energies[0] - energies[1]) / (2 * step) / volume
-            assert float(found.stress[0, i, j]) == pytest.approx(expected, abs=1e-8)
+            assert found.stress[0, i, j].item() == pytest.approx(expected, abs=1e-8)
     torch.testing.assert_close(found.stress, found.stress.mT)
     torch.testing.assert_close(found.forces, Conservative(model)(x, CRYSTAL).forces)
 

@@ -29,7 +29,8 @@ class Molecules(Source):
     Args:
         root: the folder with the files; they are read when training begins, not before.
         train, test: files in it (`.xyz`, `.xyz.gz`, `.npz`) or folders of DeePMD, see `read_frames`; several training
-            files are joined by commas. With the test file left out, the test set is what `size` and `valid` leave of the training file.
+            files are joined by commas. With the test file left out, the test set is what `size` and `valid` leave of the
+            training file.
         elements: atomic numbers that there may be, in the order of the channels.
         size: how many configurations are learnt from, those for validation not counted; all if left out.
         valid: how many are kept apart of the training file to choose the best epoch.
@@ -149,6 +150,9 @@ def join_frames(parts: Sequence[Frames]) -> Frames:
     if len({part.periodic for part in parts}) > 1:
         raise DataError(f"Files that repeat along different axes cannot be joined: {[p.periodic for p in parts]}.")
     names = ("numbers", "positions", "sizes", "energy", "forces")
-    joined = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
+    numbers, positions, sizes, energy, forces = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in names
+    )
     cells = [part.cell for part in parts if part.cell is not None]
-    return Frames(*joined, np.concatenate(cells) if cells else None, parts[0].periodic)
+    cell = np.concatenate(cells) if cells else None
+    return Frames(numbers, positions, sizes, energy, forces, cell, parts[0].periodic)

@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from gdl_core.errors import DataError
@@ -30,7 +31,7 @@ class Frames:
     energy: np.ndarray
     forces: np.ndarray
     cell: np.ndarray | None = None
-    periodic: tuple[bool, bool, bool] = (False, False, False)
+    periodic: tuple[bool, ...] = (False, False, False)
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -39,7 +40,7 @@ class Frames:
         """Return these configurations, in this order."""
         chosen = np.asarray(chosen, np.int64)
         first = np.cumsum(self.sizes) - self.sizes
-        rows = np.concatenate([np.zeros(0, np.int64), *(first[k] + np.arange(self.sizes[k]) for k in chosen)])
+        rows = np.concatenate([np.zeros(0, np.int64), *(first[k] + np.arange(int(self.sizes[k])) for k in chosen)])
         return Frames(
             self.numbers[rows],
             self.positions[rows],
@@ -80,7 +81,7 @@ def read_xyz(path: str | Path) -> Frames:
     try:
         with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
             text = file.read()
-        frames = read(io.StringIO(text), ":", format="extxyz")
+        frames: list[Any] = read(io.StringIO(text), ":", format="extxyz")  # type: ignore[assignment]
     except Exception as error:  # ASE raises whatever its parser met: IndexError, ValueError, its own
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path.name} is cut off or no extended XYZ: {reason}.") from error
@@ -98,7 +99,7 @@ def read_xyz(path: str | Path) -> Frames:
             raise DataError(f"{path.name}: configuration {place} repeats along other axes than the first.")
         energy.append(found["energy"])
         forces.append(found["forces"])
-    periodic: tuple[bool, bool, bool] = tuple(bool(axis) for axis in frames[0].pbc)  # type: ignore[assignment]
+    periodic = tuple(bool(axis) for axis in frames[0].pbc)
     return _checked(
         path,
         Frames(
