@@ -140,6 +140,11 @@ def test_patience_stops_a_run_that_gets_no_better():
     assert run.metrics["epochs"] == 3
 
 
+def test_a_run_of_less_than_an_epoch_leaves_its_last_checkpoint():
+    run = train("waves.yaml", ["--trainer.max_steps", "1"], "short")
+    assert run.checkpoint.is_file() and "test/loss" in run.metrics
+
+
 def test_without_validation_the_last_checkpoint_is_the_result():
     run = train("waves.yaml", ["--loader.valid_fraction", "0", "--trainer.max_epochs", "1"], "r")
     assert run.checkpoint.name == "last.ckpt"

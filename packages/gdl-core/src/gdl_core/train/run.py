@@ -111,7 +111,8 @@ def train(
         if validated:  # of the epoch that was kept, not of the last one
             keeper = next(kept for kept in trainer.checkpoint_callbacks if kept.monitor is not None)  # type: ignore[attr-defined]
             figures = {name: value for name, value in figures.items() if not name.startswith("valid/")}
-            figures[keeper.monitor] = float(keeper.best_model_score)  # type: ignore[attr-defined]
+            if keeper.best_model_score is not None:  # type: ignore[attr-defined]  # a run of less than an epoch has none
+                figures[keeper.monitor] = float(keeper.best_model_score)  # type: ignore[attr-defined]
     about = {"recipe": recipe.name, "epochs": trainer.current_epoch, "processes": trainer.world_size}
     metrics = {**about, "seconds": round(seconds, 2), **figures}
     if trainer.is_global_zero:
