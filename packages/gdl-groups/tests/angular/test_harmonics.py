@@ -17,8 +17,8 @@ def directions(count=50, seed=0, dtype=torch.float64):
 
 def by_scipy(degree, vectors):
     """Orthonormal real harmonics from complex ones, about the axis y: (x, y, z) here is (y, z, x) there."""
-    x, y, z = vectors.double().T.numpy()
-    theta, phi = torch.acos(torch.from_numpy(y).clamp(-1, 1)).numpy(), torch.atan2(vectors[:, 0], vectors[:, 2]).numpy()
+    y = vectors[:, 1].double()
+    theta, phi = torch.acos(y.clamp(-1, 1)).numpy(), torch.atan2(vectors[:, 0], vectors[:, 2]).numpy()
     columns = []
     for m in range(-degree, degree + 1):
         value = sph_harm_y(degree, abs(m), theta, phi) * (-1) ** m * (math.sqrt(2) if m else 1)

@@ -32,7 +32,8 @@ def to_e3nn(type: FieldType | int) -> "Irreps":
     """
     from e3nn.o3 import Irreps
 
-    return Irreps([(count, _irrep_name(rep)) for count, rep in as_type(type).fields])
+    found: Any = Irreps([(count, _irrep_name(rep)) for count, rep in as_type(type).fields])
+    return found
 
 
 def to_mul_ir(x: Tensor, type: FieldType | int, dim: int = -1) -> Tensor:
@@ -46,30 +47,31 @@ def from_mul_ir(x: Tensor, type: FieldType | int, dim: int = -1) -> Tensor:
 
 
 @torch.no_grad()
-def linear_from_e3nn(linear: "Linear", into: EquivariantLinear | None = None) -> EquivariantLinear:
+def linear_from_e3nn(linear: Any, into: EquivariantLinear | None = None) -> EquivariantLinear:
     """Return the `EquivariantLinear` that is an `e3nn.o3.Linear` between irreps, its weights copied.
 
     For inputs x of this library, `from_mul_ir(linear(to_mul_ir(x)))` is its output.
 
     Args:
-        linear: with weights of its own, not shared between edges.
+        linear: an `e3nn.o3.Linear` with weights of its own.
         into: a layer of the same types to write into; a new one if left out.
 
     Raises:
         ValueError: if `into` has other types, or `linear` uses paths more than once or leaves any out.
     """
     in_type, out_type = from_e3nn(linear.irreps_in), from_e3nn(linear.irreps_out)
+    layer = EquivariantLinear(in_type, out_type, bias=linear.bias_numel > 0) if into is None else into
     if into is None:
-        into = EquivariantLinear(in_type, out_type, bias=linear.bias_numel > 0).to(linear.weight)
-    for ours, theirs, factor in _pairs(linear, into):
+        layer.to(linear.weight.device, linear.weight.dtype)
+    for ours, theirs, factor in _pairs(linear, layer):
         ours.copy_(theirs.reshape(ours.shape[2], ours.shape[1]).T[None] * factor)
-    for ours, theirs in _biases(linear, into):
+    for ours, theirs in _biases(linear, layer):
         ours.copy_(theirs[None])
-    return into
+    return layer
 
 
 @torch.no_grad()
-def linear_to_e3nn(layer: EquivariantLinear, into: "Linear | None" = None) -> "Linear":
+def linear_to_e3nn(layer: EquivariantLinear, into: Any = None) -> "Linear":
     """Return the `e3nn.o3.Linear` that is a layer between irreps of O(3): the inverse of `linear_from_e3nn`."""
     from e3nn.o3 import Linear
 
@@ -102,7 +104,7 @@ def _transposed(x: Tensor, type: FieldType, dim: int, to_mul_ir: bool) -> Tensor
     return (torch.cat(parts, -1) if parts else x).movedim(-1, dim)
 
 
-def _pairs(linear: "Linear", layer: EquivariantLinear) -> Iterator[tuple[Tensor, Tensor, float]]:
+def _pairs(linear: Any, layer: EquivariantLinear) -> Iterator[tuple[Tensor, Tensor, float]]:
     """Yield each weight of ours with e3nn's, and the factor from e3nn's to ours.
 
     Between copies of an irrep both apply the identity: ours, because the gauge of `intertwiners` makes it positive.
@@ -127,7 +129,7 @@ def _pairs(linear: "Linear", layer: EquivariantLinear) -> Iterator[tuple[Tensor,
         raise ValueError(f"The e3nn layer has {len(views)} paths, the types have {seen}: some are there twice.")
 
 
-def _weight_views(linear: "Linear") -> dict[int, Tensor]:
+def _weight_views(linear: Any) -> dict[int, Tensor]:
     found, start = {}, 0
     for number, ins in enumerate(linear.instructions):
         if ins.i_in >= 0:
@@ -137,7 +139,7 @@ def _weight_views(linear: "Linear") -> dict[int, Tensor]:
     return found
 
 
-def _biases(linear: "Linear", layer: EquivariantLinear) -> Iterator[tuple[Tensor, Tensor]]:
+def _biases(linear: Any, layer: EquivariantLinear) -> Iterator[tuple[Tensor, Tensor]]:
     count = sum(bias.numel() for bias in layer.biases)
     if count != linear.bias_numel:
         raise ValueError(f"The e3nn layer has {linear.bias_numel} biases, {layer!r} has {count}.")

@@ -39,6 +39,9 @@ class FourierActivation(Nonlinear, ExactBuffers):
     Source: Cesa, Lang and Weiler 2022 (A program to build E(N)-equivariant steerable CNNs), §4; Franzen and Wand 2021.
     """
 
+    evaluate: Tensor  # A, [samples, coefficients]
+    project: Tensor  # A⁺
+
     def __init__(
         self,
         type: FieldType | int,

@@ -1,0 +1,99 @@
+"""Kernels of harmonics and Wigner matrices: backends agree, derivatives to third order, equal bits on any threads."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from gdl_core.groups import SO
+from gdl_groups.kernels.spherical_harmonics import gradient_table, spherical_harmonics, spherical_harmonics_backward
+from gdl_groups.kernels.wigner import nodes, weights, wigner
+
+
+def normal(*shape, seed=0, dtype=torch.float64):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+
+
+@pytest.mark.parametrize("degree", [0, 1, 2, 5, 12])
+@pytest.mark.parametrize("count", [0, 1, 31, 32, 77])
+def test_numba_equals_the_reference(degree, count):
+    v, g = normal(count, 3), normal(count, (degree + 1) ** 2, seed=1)
+    for kernel, arguments in ((spherical_harmonics, (v, degree)), (spherical_harmonics_backward, (v, g, degree))):
+        expected = kernel.reference(*arguments)
+        torch.testing.assert_close(kernel.backend("cpu")(*arguments), expected, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_low_precision_is_computed_in_float32(dtype):
+    v = normal(50, 3, dtype=dtype)
+    exact = spherical_harmonics(v.double(), 4)
+    for backend in ("reference", "cpu"):
+        got = spherical_harmonics.backend(backend)(v, 4)
+        assert got.dtype == dtype
+        assert float((got.double() - exact).norm() / exact.norm()) < (1e-6 if dtype == torch.float32 else 4e-3)
+
+
+def test_derivatives_to_third_order():
+    v, g = normal(2, 3).requires_grad_(), normal(2, 16, seed=1).requires_grad_()
+    assert torch.autograd.gradgradcheck(lambda v: spherical_harmonics(v, 3), v)
+    assert torch.autograd.gradgradcheck(lambda v, g: spherical_harmonics_backward(v, g, 3), (v, g))
+    assert torch.autograd.gradcheck(lambda v: spherical_harmonics_backward(v, g.detach()[:, :1], 0), v)
+    r = SO(3).sample(2, torch.Generator().manual_seed(0)).requires_grad_()
+    assert torch.autograd.gradcheck(lambda r: wigner(r, [2, 0, 2]), r)
+    assert torch.autograd.gradgradcheck(lambda r: wigner(r, [2]), r)
+
+
+def test_the_table_of_gradients_is_the_jacobian():
+    v = normal(3)
+    jacobian = torch.autograd.functional.jacobian(lambda v: spherical_harmonics.reference(v[None], 4)[0], v)
+    lower = spherical_harmonics.reference(v[None], 3)[0]
+    expected = torch.einsum("ats,t->sa", torch.from_numpy(gradient_table(4)), lower)
+    torch.testing.assert_close(jacobian, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_operators_follow_the_rules_of_torch():
+    v, g = normal(5, 3).requires_grad_(), normal(5, 9, seed=1).requires_grad_()
+    torch.library.opcheck(spherical_harmonics.op, (v, 2))
+    torch.library.opcheck(spherical_harmonics_backward.op, (v, g, 2))
+    torch.library.opcheck(wigner.op, (normal(4, 3, 3).requires_grad_(), [1, 3]))
+
+
+def test_any_number_of_threads_gives_the_same_bits():
+    v, before = normal(5000, 3, dtype=torch.float32), torch.get_num_threads()
+    try:
+        found = []
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.append(spherical_harmonics(v, 5))
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("degree", [1, 4, 8, 20])
+def test_the_nodes_of_wigner_matrices_are_well_conditioned(degree):
+    values = spherical_harmonics.reference(torch.from_numpy(nodes(degree)), degree)
+    back = torch.from_numpy(weights(degree))
+    for l in range(degree + 1):
+        block = values[:, l * l : (l + 1) ** 2]
+        assert float(torch.linalg.cond(block)) < 10
+        torch.testing.assert_close(block.T @ back[:, l * l : (l + 1) ** 2], torch.eye(2 * l + 1).double())
+
+
+def run(case: str, tmp_path: Path, **environment: str) -> None:
+    pytest.importorskip("triton", reason="triton is not installed (it comes with CUDA builds of torch)")
+    path = Path(__file__).with_name("triton_spherical_harmonics.py")
+    env = {**os.environ, "TRITON_CACHE_DIR": str(tmp_path), "TRITON_DEFAULT_FP_FUSION": "1", **environment}
+    result = subprocess.run([sys.executable, path, case], env=env, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-3000:]
+
+
+@pytest.mark.slow
+def test_triton_equals_the_reference_in_the_interpreter(tmp_path):
+    run("interpret", tmp_path, TRITON_INTERPRET="1", GDL_KERNELS="cuda")
+
+
+def test_triton_compiles_to_machine_code_for_sm_90(tmp_path):
+    run("compile", tmp_path, TRITON_INTERPRET="0")
