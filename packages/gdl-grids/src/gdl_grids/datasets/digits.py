@@ -1,9 +1,6 @@
 """The handwritten digits that scikit-learn carries: real data without a download."""
 
-from typing import Any
-
-import numpy as np
-import torch
+from gdl_core.train.digits import split_digits
 
 from gdl_grids.datasets.images import Arrays, Images
 
@@ -26,16 +23,4 @@ class Digits(Images):
         super().__init__(None, shift, flip, boundary, pad)
 
     def arrays(self) -> tuple[Arrays, Arrays]:
-        from sklearn.datasets import load_digits
-
-        data: Any = load_digits()
-        order = np.random.default_rng(0).permutation(len(data.target))
-        labels = data.target[order]
-        # The rank of a sample within its class decides, so that every class gives the same share.
-        rank = np.zeros(len(labels), int)
-        for label in range(10):
-            rank[labels == label] = np.arange((labels == label).sum())
-        images = torch.from_numpy(data.images[order].astype(np.uint8))[:, None]
-        test = torch.from_numpy(rank % 5 == 0)
-        targets = torch.from_numpy(labels).long()
-        return (images[~test], targets[~test]), (images[test], targets[test])
+        return split_digits()

@@ -10,6 +10,7 @@ from gdl_core.errors import DataError, UnknownNameError, closest
 from gdl_core.geometry import Signal
 from gdl_core.grid import BOUNDARIES, Grid
 from gdl_core.representations import FieldType
+from gdl_core.train.digits import split_digits
 from gdl_core.train.idx import find_idx, read_idx
 from gdl_core.train.source import Samples, Source, Splits
 from torch import Tensor
@@ -90,17 +91,8 @@ class RotatedDigits(_Digits):
 
     def arrays(self) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """Return the training and the test images as written, float32 `[n, 1, 8, 8]`, and their labels."""
-        from sklearn.datasets import load_digits
-
-        images, labels = load_digits(return_X_y=True)
-        order = np.random.default_rng(0).permutation(len(labels))
-        labels = labels[order]
-        rank = np.zeros(len(labels), int)  # within its class, so that every class gives the same share
-        for label in range(10):
-            rank[labels == label] = np.arange((labels == label).sum())
-        pixels = torch.from_numpy(images[order].reshape(-1, 1, 8, 8)).float()
-        targets, test = torch.from_numpy(labels).long(), torch.from_numpy(rank % 5 == 0)
-        return (pixels[~test], targets[~test]), (pixels[test], targets[test])
+        (images, labels), (others, truth) = split_digits()
+        return (images.float(), labels), (others.float(), truth)
 
 
 class RotatedMNIST(_Digits):
