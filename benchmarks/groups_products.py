@@ -52,7 +52,8 @@ def plan_of(degree: int, channels: int) -> TensorProductPlan:
 
 def problem(plan: TensorProductPlan, nodes: int, edges: int) -> tuple[Incidence, list[Tensor], Tensor]:
     draw = torch.Generator().manual_seed(0)
-    inc = Incidence.from_edges(*torch.randint(nodes, (2, edges), generator=draw), nodes, nodes)
+    sender, receiver = torch.randint(nodes, (2, edges), generator=draw)
+    inc = Incidence.from_edges(sender, receiver, nodes, nodes)
     shapes = (nodes, plan.in_type.channels), (edges, plan.filter_type.channels), (edges, plan.weight_count)
     leaves = [torch.randn(*shape, generator=draw).requires_grad_() for shape in shapes]
     return inc, leaves, torch.randn(nodes, plan.out_type.channels, generator=draw)

@@ -46,7 +46,8 @@ def test_values_and_two_derivatives_agree_with_the_reference(name, dtype, monkey
 def test_two_runs_give_the_same_bits(monkeypatch):
     monkeypatch.setenv("GDL_KERNELS", "cuda")
     plan = TensorProductPlan(FieldType(O(3), "64x0e+64x1o+64x2e"), FieldType(O(3), "0e+1o+2e"), "0e+1o+2e")
-    inc = Incidence.from_edges(*torch.randint(NODES, (2, EDGES)), NODES, NODES).to("cuda")
+    sender, receiver = torch.randint(NODES, (2, EDGES))
+    inc = Incidence.from_edges(sender, receiver, NODES, NODES).to("cuda")
     shapes = (NODES, plan.in_type.channels), (EDGES, plan.filter_type.channels), (EDGES, plan.weight_count)
     leaves = [torch.randn(*shape, device="cuda", requires_grad=True) for shape in shapes]
 

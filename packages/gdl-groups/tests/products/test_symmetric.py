@@ -158,3 +158,12 @@ def test_what_it_cannot_do_is_a_sentence():
         SymmetricContraction(of("2x0e"), of("2x0e"), order=4)
     with pytest.raises(ValueError, match="has 2 elements and got no species"):
         SymmetricContraction(of("2x0e"), of("2x0e"), elements=2)(torch.ones(1, 2))
+
+
+def test_a_visit_to_float32_leaves_its_constants_exact():
+    layer = SymmetricContraction(of("2x0e+2x1o"), of("2x1o"))
+    expected = [buffer.clone() for buffer in layer.buffers()]
+    layer.float().double()
+    assert expected
+    for before, now in zip(expected, layer.buffers(), strict=True):
+        assert torch.equal(before, now)

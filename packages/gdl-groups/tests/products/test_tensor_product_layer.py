@@ -109,3 +109,12 @@ def test_misfits_are_sentences():
         layer(torch.ones(2, 3), torch.ones(2, 3))
     with pytest.raises(ValueError, match="expects 3 channels"):
         layer(torch.ones(2, 4), torch.ones(2, 3), torch.ones(1))
+
+
+def test_a_visit_to_float32_leaves_its_constants_exact():
+    layer = TensorProduct(of("2x0e+2x1o"), of("1x2e"), "2x1o+2x2e")
+    expected = [buffer.clone() for buffer in layer.buffers()]
+    layer.float().double()
+    assert expected
+    for before, now in zip(expected, layer.buffers(), strict=True):
+        assert torch.equal(before, now)

@@ -5,6 +5,7 @@ import math
 from typing import NamedTuple
 
 import torch
+from gdl_core.derive.parameters import ExactBuffers
 from gdl_core.geometry import Domain
 from gdl_core.geometry.layer import check_channels
 from gdl_core.geometry.pointwise import FibreMap
@@ -93,7 +94,7 @@ def _symmetrised(tensor: Tensor, fields: tuple[int, ...]) -> Tensor:
     return torch.stack([tensor.permute(*p, len(fields)) for p in same]).mean(0)
 
 
-class SymmetricContraction(FibreMap):
+class SymmetricContraction(ExactBuffers, FibreMap):
     """All polynomials of a feature vector up to degree ν that commute with the group, copy by copy, weighted::
 
         y[u] = Σ_{ν ≤ order} Σ_η W[ν, z, η, u] U[ν, η] (x[u] ⊗ … ⊗ x[u])
@@ -138,7 +139,7 @@ class SymmetricContraction(FibreMap):
             found = [symmetric_basis(self._in, out, degree) for degree in range(1, order + 1)]
             self._trees.append([tree for trees, _ in found for tree in trees])
             basis = torch.block_diag(*[coefficients for _, coefficients in found])
-            self.register_buffer(f"basis{place}", basis.to(torch.get_default_dtype()), persistent=False)
+            self._keep(f"basis{place}", basis)
             scale = 1 / math.sqrt(max(1, basis.shape[0]))
             self.weights.append(nn.Parameter(scale * torch.randn(elements, basis.shape[0], self.copies)))
         pairs = {(*tree.fields[:2], tree.inner) for trees in self._trees for tree in trees if len(tree.fields) > 1}
@@ -155,9 +156,6 @@ class SymmetricContraction(FibreMap):
             self._keep(f"pair{k}", coupling(self._in[a], self._in[b], inner))
         for k, (inner, c, place) in enumerate(self._outer):
             self._keep(f"outer{k}", coupling(inner, self._in[c], self._out[place]))
-
-    def _keep(self, name: str, constant: Tensor) -> None:
-        self.register_buffer(name, constant.to(torch.get_default_dtype()), persistent=False)
 
     def forward(self, x: Tensor, domain: Domain | None = None, species: Tensor | None = None) -> Tensor:
         """Return the polynomials of each point; `species` is the index of each point's element."""
