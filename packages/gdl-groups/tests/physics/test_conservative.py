@@ -109,7 +109,7 @@ def test_gradients_of_a_loss_on_forces_are_right():
     found = head(x, CLOUD)
     found.forces.square().sum().backward()
     unit = Conservative(Springs(1.0))(x, CLOUD).forces
-    assert float(head.model.stiffness.grad) == pytest.approx(float(2 * 3 * unit.square().sum()))
+    assert head.model.stiffness.grad.item() == pytest.approx((2 * 3 * unit.square().sum()).item())
     model, target = painn(2), drawn(9, 3, seed=3)
     parameters = dict(model.named_parameters())
     x = drawn(9, 2)
@@ -145,7 +145,7 @@ def test_positions_that_depend_on_something_pass_their_gradient_on():
     graph = GeometricGraph.from_positions(torch.tensor([[0.0, 0, 0], [1.5, 0, 0]], dtype=F64), 2.0)
     found = Conservative(Springs())(torch.ones(2, 1, dtype=F64), graph.moved(graph.positions * scale))
     (slope,) = torch.autograd.grad(found.forces[1, 0], scale)
-    assert float(slope) == pytest.approx(-3 * 1.5)
+    assert slope.item() == pytest.approx(-3 * 1.5)
 
 
 def test_a_model_that_sees_no_position_gives_no_force_and_empty_samples_no_nan():

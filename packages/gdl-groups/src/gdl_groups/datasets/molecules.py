@@ -29,8 +29,7 @@ class Molecules(Source):
     Args:
         root: the folder with the files; they are read when training begins, not before.
         train, test: files in it (`.xyz`, `.xyz.gz`, `.npz`) or folders of DeePMD, see `read_frames`; several training
-            files are joined by commas. With the test file left out, the test set is what `size` and `valid` leave of the
-            training file.
+            files are joined by commas. Without a test file, the test set is what `size` and `valid` leave.
         elements: atomic numbers that there may be, in the order of the channels.
         size: how many configurations are learnt from, those for validation not counted; all if left out.
         valid: how many are kept apart of the training file to choose the best epoch.

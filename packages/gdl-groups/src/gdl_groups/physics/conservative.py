@@ -5,9 +5,6 @@ from typing import NamedTuple
 import torch
 from gdl_core.geometry import Domain
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.fx.experimental.proxy_tensor import make_fx
-from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
 from torch.utils._pytree import _register_namedtuple
 
 from gdl_groups.geometric.graph import GeometricGraph
@@ -121,6 +118,11 @@ def trace(head: Conservative, x: Tensor, graph: GeometricGraph) -> Traced:
     Raises:
         ValueError: if forces or their gradients, measured on the example, are not those of `head`.
     """
+    # Here, because the last of them imports SymPy, which takes a second.
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.fx.experimental.proxy_tensor import make_fx
+    from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
+
     head(x, graph)  # what is made at the first call (tables, kernels) must not be made of stand-ins
     mode = FakeTensorMode(allow_non_fake_inputs=True, shape_env=ShapeEnv())
 
