@@ -115,8 +115,8 @@ class SO2Conv(Layer):
     """y_i = 1/√k Σ_j D(R)ᵀ W s(r) D(R) x_j over the edges j → i: R turns the edge to the y axis, W is an `SO2Linear`.
 
     Which of the frames of an edge is taken does not matter: W commutes with rolls about it. Without truncation W spans
-    exactly the tensor products with the spherical harmonics of the edge up to twice the largest degree; s(r) scales each
-    channel and order before (`RadialWeights`, vanishing at the cut-off). A point at the place of another has no
+    exactly the tensor products with the spherical harmonics of the edge up to twice the largest degree; s(r) scales
+    each channel and order before (`RadialWeights`, vanishing at the cut-off). A point at the place of another has no
     direction and sends it nothing.
 
     Types of O(3) are equivariant to reflections too. A type of SO(3) allows twice the weights, and only rotations.
