@@ -1,12 +1,10 @@
 """Handwritten digits drawn on the sphere, learnt upright and tested in any pose."""
 
-from typing import Any
-
-import numpy as np
 import torch
 from gdl_core.geometry import Signal
 from gdl_core.groups import SO
 from gdl_core.representations import FieldType
+from gdl_core.train.digits import split_digits
 from gdl_core.train.source import Samples, Source, Splits
 from torch import Tensor
 from torch.nn import functional
@@ -85,13 +83,6 @@ def on_sphere(images: Tensor, sphere: Sphere, extent: float, poses: Tensor) -> T
 
 def _digits() -> tuple[Tensor, Tensor, Tensor]:
     """Return images in [0, 1], labels, and whether each is a test image."""
-    from sklearn.datasets import load_digits
-
-    data: Any = load_digits()
-    order = np.random.default_rng(0).permutation(len(data.target))
-    labels = data.target[order]
-    rank = np.zeros(len(labels), int)  # within its class, so that every class gives the same share
-    for label in range(10):
-        rank[labels == label] = np.arange((labels == label).sum())
-    images = torch.from_numpy(data.images[order] / 16).float()[:, None]
-    return images, torch.from_numpy(labels).long(), torch.from_numpy(rank % 5 == 0)
+    train, test = split_digits()
+    images, labels = (torch.cat(parts) for parts in zip(train, test))
+    return images.float() / 16, labels, torch.arange(len(labels)) >= len(train[1])
