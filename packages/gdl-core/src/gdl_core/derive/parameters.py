@@ -28,32 +28,30 @@ def joint_group(in_type: FieldType, out_type: FieldType, where: str) -> tuple[Fi
     raise TypeError(f"{where} expects two types of one group, got {in_type!r} and {out_type!r}.")
 
 
-class ExactBuffers(Layer):
-    """A layer with constants in float64 beside their buffers.
+class ExactBuffers(nn.Module):
+    """A module with constants in float64 beside their buffers.
 
     The buffers are made anew from them whenever the module changes dtype or device: `layer.float().double()` loses
     nothing.
     """
 
-    def __init__(self, in_type: FieldType | int, out_type: FieldType | int):
-        super().__init__(in_type, out_type)
-        self._exact: dict[str, Tensor] = {}
+    _exact: dict[str, Tensor]
 
     def _keep(self, name: str, value: Tensor) -> None:
         """Register `value` (float64) as a buffer in the default dtype, outside the state dict."""
-        self._exact[name] = value
+        self.__dict__.setdefault("_exact", {})[name] = value
         self.register_buffer(name, value.to(torch.get_default_dtype()), persistent=False)
 
     def _apply(self, fn, recurse: bool = True):
         super()._apply(fn, recurse)
-        for name, value in self._exact.items():
+        for name, value in self.__dict__.get("_exact", {}).items():
             buffer = getattr(self, name)
             if buffer.device.type != "meta":
                 setattr(self, name, value.to(buffer))
         return self
 
 
-class DerivedLayer(ExactBuffers):
+class DerivedLayer(ExactBuffers, Layer):
     """A layer whose weights multiply exact bases: one per pair of an output and an input field.
 
     Subclasses call `_add_term` and `_add_bias` for each output field.

@@ -7,7 +7,7 @@ import torch
 from gdl_core.derive import intertwiners
 from gdl_core.derive.parameters import ExactBuffers
 from gdl_core.errors import UnknownNameError, closest
-from gdl_core.geometry import Domain
+from gdl_core.geometry import Domain, Layer
 from gdl_core.incidence.precision import accumulate_in
 from gdl_core.points import Points, sample_mean
 from gdl_core.representations import FieldType, Representation
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from gdl_groups.fibre.fields import along, channel_axis, check_orthogonal, exact_symmetries, join, split
 
 
-class FieldNorm(ExactBuffers):
+class FieldNorm(ExactBuffers, Layer):
     """y = γ (x - P E[x]) / √(E[|x - P E[x]|²] / dim ρ + ε) + β, for each field c x ρ by itself.
 
     P projects on the directions that the group leaves alone: everything for an invariant channel, the constant

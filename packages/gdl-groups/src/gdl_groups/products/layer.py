@@ -3,6 +3,7 @@
 from typing import Literal, NamedTuple
 
 import torch
+from gdl_core.derive.parameters import ExactBuffers
 from gdl_core.geometry.layer import check_channels
 from gdl_core.groups import O
 from gdl_core.representations import FieldType
@@ -21,7 +22,7 @@ class _Path(NamedTuple):
     shape: tuple[int, ...]  # of its weights
 
 
-class TensorProduct(nn.Module):
+class TensorProduct(ExactBuffers):
     """A learned bilinear map of two feature vectors at the same point that commutes with rotations (and reflections).
 
     Every path couples a field of each input, with u and v copies, to a field of the result::
@@ -82,25 +83,14 @@ class TensorProduct(nn.Module):
         if not self._paths:
             raise ValueError(f"No path leads from {first} and {second} to {'any irrep' if out is None else out}.")
         self.weight_count = sum(int(torch.Size(path.shape).numel()) for path in self._paths)
-        self._exact: list[Tensor] = []
         summed = [0] * len(self.out_type.fields)
         for path in self._paths:
             summed[path.third] += path.shape[0] * path.shape[1] if mode == "uvw" else 0
         for k, path in enumerate(self._paths):
             l1, l2, l3 = self._degrees(path)
             scale = (2 * l3 + 1) / (summed[path.third] if mode == "uvw" else path.shape[1])
-            self._exact.append(scale**0.5 * clebsch_gordan(l1, l2, l3))
-            self.register_buffer(f"coupling{k}", self._exact[k].to(torch.get_default_dtype()), persistent=False)
+            self._keep(f"coupling{k}", scale**0.5 * clebsch_gordan(l1, l2, l3))
         self.weight = nn.Parameter(torch.randn(self.weight_count)) if weights else None
-
-    def _apply(self, fn, recurse: bool = True):
-        """Couplings are made anew from float64, so that `layer.float().double()` loses nothing."""
-        super()._apply(fn, recurse)
-        for k, value in enumerate(self._exact):
-            buffer = getattr(self, f"coupling{k}")
-            if buffer.device.type != "meta":
-                setattr(self, f"coupling{k}", value.to(buffer))
-        return self
 
     def _degrees(self, path: _Path) -> tuple[int, int, int]:
         places = zip((self.in_type1, self.in_type2, self.out_type), path[:3])
