@@ -5,9 +5,9 @@ import pickle
 import pytest
 import torch
 from gdl_core.geometry import Signal
+from gdl_core.grid import Grid
 from gdl_core.groups import CyclicGroup, DihedralGroup, FiniteGroup, O
 from gdl_core.representations import FieldType
-from gdl_grids import Grid
 
 SCALARS = FieldType.scalars(2)
 CUBE = FiniteGroup.from_generators(  # all rotations of the cube

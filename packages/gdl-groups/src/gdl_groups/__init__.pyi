@@ -39,7 +39,6 @@ from .geometric.schnet import SchNet as SchNet
 from .geometric.schnet import SchNetBlock as SchNetBlock
 from .geometric.schnet import SchNetConv as SchNetConv
 from .geometric.se3_attention import SE3Attention as SE3Attention
-from .grid import dna as dna
 from .grid.dna import ReverseComplementConv as ReverseComplementConv
 from .grid.group_conv import GroupConv as GroupConv
 from .grid.group_conv_cache import bake as bake
