@@ -7,7 +7,8 @@ from gdl_core.grid import Grid
 from gdl_core.groups import CyclicGroup, DihedralGroup
 from gdl_core.representations import FieldType
 from gdl_core.verify import equivariance_error
-from gdl_groups import ReverseComplementConv, dna
+from gdl_groups import ReverseComplementConv
+from gdl_groups.grid import dna
 from gdl_groups.grid.readout import GlobalPool
 
 STRANDS = CyclicGroup(2)
