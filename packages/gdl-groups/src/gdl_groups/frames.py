@@ -5,7 +5,7 @@ from gdl_core.incidence import broadcast, reduce
 from torch import Tensor
 
 
-def centred(positions: Tensor, ptr: Tensor, owner: Tensor) -> Tensor:
+def centred(positions: Tensor, ptr: Tensor) -> Tensor:
     """Return positions less the mean of their sample, `[n, d]`."""
     return positions - broadcast(ptr, reduce(ptr, positions, "mean"), positions.shape[0])
 
@@ -18,14 +18,14 @@ def principal_axes(middle: Tensor, ptr: Tensor) -> Tensor:
     return torch.linalg.eigh(covariance).eigenvectors
 
 
-def frames(middle: Tensor, ptr: Tensor, owner: Tensor, proper: bool) -> Tensor:
+def frames(middle: Tensor, ptr: Tensor, proper: bool) -> Tensor:
     """Return the principal axes of each sample under every choice of signs, `[f, b, d, d]` (Puny et al. 2022, §3.1).
 
     f is 2^d, or 2^(d-1) if `proper`: then the last axis makes the determinant one. Together they turn with the points.
 
     Args:
         middle: centred positions, `[n, d]`; see `centred`.
-        ptr, owner: the samples, as in `Points`.
+        ptr: offsets of the samples, as in `Points`.
         proper: whether only rotations count.
     """
     axes = principal_axes(middle, ptr)

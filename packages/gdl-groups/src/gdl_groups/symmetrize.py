@@ -149,10 +149,10 @@ class Symmetrize(Layer):
             raise TypeError(f"Symmetrize by {self.method} works on points with positions, got {domain!r}.")
         check_channels(x, self.in_type, -1, self)
         domain.check(x, type(self).__name__)
-        middle = centred(domain.positions, domain.ptr, domain.owner)
+        middle = centred(domain.positions, domain.ptr)
         proper = self.name == "rotation"
         if self.method == "frame":
-            found = frames(middle.detach(), domain.ptr, domain.owner, proper)  # [f, b, d, d], columns are axes
+            found = frames(middle.detach(), domain.ptr, proper)  # [f, b, d, d], columns are axes
         else:
             found = canonical_frame(middle.detach(), domain.ptr, domain.owner, proper)[None]
         outputs = []

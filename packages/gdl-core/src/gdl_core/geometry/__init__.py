@@ -2,7 +2,7 @@
 
 from gdl_core.geometry.blueprint import Blueprint
 from gdl_core.geometry.domain import Domain, Signal
-from gdl_core.geometry.layer import Coarsening, Layer, Part, Readout, Refinement, check_channels
+from gdl_core.geometry.layer import Coarsening, Layer, Part, Readout, Refinement, check_channels, domain_of
 from gdl_core.geometry.pointwise import Dropout, FibreMap, Pointwise
 from gdl_core.geometry.symmetry import Symmetry
 
@@ -20,4 +20,5 @@ __all__ = [
     "Signal",
     "Symmetry",
     "check_channels",
+    "domain_of",
 ]

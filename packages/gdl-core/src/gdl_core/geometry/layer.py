@@ -1,11 +1,14 @@
 """The parts of a network: `Layer`, `Coarsening`, `Refinement`, `Readout`, and the shape guard they share."""
 
 from abc import abstractmethod
+from typing import TypeVar
 
 from torch import Tensor, nn
 
 from gdl_core.geometry.domain import Domain
 from gdl_core.representations.field_type import FieldType, as_type
+
+D = TypeVar("D", bound=Domain)
 
 
 class Part(nn.Module):
@@ -85,3 +88,19 @@ def check_channels(x: Tensor, expected: FieldType, axis: int, where: nn.Module) 
             f"{type(where).__name__} expects {expected.channels} channels ({expected}), got {got} "
             f"of an input of shape {list(x.shape)}."
         )
+
+
+def domain_of(x: Tensor, domain: Domain | None, layer: Part, kind: type[D], wants: str) -> D:
+    """Return `domain`, after checking that it is of its `kind` and that `x` has its rows and the channels of `layer`.
+
+    Raises:
+        TypeError: if there is no domain or one of another kind: the layer `wants` it; if `x` is not floating point.
+        ValueError: if `x` has other channels or another number of rows.
+    """
+    check_channels(x, layer.in_type, -1, layer)
+    where = type(layer).__name__
+    if not isinstance(domain, kind):
+        got = "no domain" if domain is None else f"{domain}"
+        raise TypeError(f"{where} {wants}, got {got}.")
+    domain.check(x, where)
+    return domain

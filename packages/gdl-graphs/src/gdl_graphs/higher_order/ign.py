@@ -11,14 +11,14 @@ import math
 from typing import Literal, get_args
 
 import torch
-from gdl_core.geometry import Coarsening, Domain, Layer, Readout, Refinement
+from gdl_core.geometry import Coarsening, Domain, Layer, Readout, Refinement, domain_of
 from gdl_core.geometry.layer import Part, check_channels
 from gdl_core.incidence import broadcast, gather, reduce
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 
 from gdl_graphs.higher_order.pair_set import PairedPoints, PairSet
-from gdl_graphs.layers.checks import check_name, domain_of
+from gdl_graphs.layers.checks import check_name
 
 Sums = Literal["mean", "sum"]
 

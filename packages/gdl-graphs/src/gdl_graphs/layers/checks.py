@@ -1,33 +1,14 @@
 """The guards that layers on graphs share: they look at static facts only, so a compiled program pays nothing."""
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 from gdl_core.errors import UnknownNameError, closest
-from gdl_core.geometry import Domain, check_channels
+from gdl_core.geometry import Domain, domain_of
 from gdl_core.geometry.layer import Part
 from gdl_core.points import Points
 from torch import Tensor
 
 from gdl_graphs.graph import Graph
-
-D = TypeVar("D", bound=Domain)
-
-
-def domain_of(x: Tensor, domain: Domain | None, layer: Part, kind: type[D], wants: str) -> D:
-    """Return `domain`, after checking that it is of its `kind` and that `x` has its rows and the channels of `layer`.
-
-    Raises:
-        TypeError: if there is no domain or one of another kind: the layer `wants` it; if `x` is not floating point.
-        ValueError: if `x` has other channels or another number of rows.
-    """
-    check_channels(x, layer.in_type, -1, layer)
-    where = type(layer).__name__
-    if not isinstance(domain, kind):
-        got = "no domain" if domain is None else f"{domain}"
-        raise TypeError(f"{where} {wants}, got {got}.")
-    domain.check(x, where)
-    return domain
 
 
 def graph_of(x: Tensor, domain: Domain | None, layer: Part) -> Graph:

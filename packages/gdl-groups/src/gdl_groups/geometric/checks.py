@@ -1,6 +1,6 @@
 """The guards of layers on geometric graphs: they look at static facts only, so a compiled program pays nothing."""
 
-from gdl_core.geometry import Domain, check_channels
+from gdl_core.geometry import Domain, domain_of
 from gdl_core.geometry.layer import Part
 from gdl_core.groups import SO, O
 from gdl_core.points import Points
@@ -20,13 +20,8 @@ def geometric_of(x: Tensor, domain: Domain | None, layer: Part) -> GeometricGrap
         TypeError: if there is no domain, it is no `GeometricGraph`, or `x` is not floating point; the layer is named.
         ValueError: if `x` has other channels or another number of rows.
     """
-    check_channels(x, layer.in_type, -1, layer)
-    where = type(layer).__name__
-    if not isinstance(domain, GeometricGraph):
-        got = "no domain" if domain is None else f"{domain}"
-        raise TypeError(f"{where} needs to know where points are: call it as layer(x, geometric_graph), got {got}.")
-    domain.check(x, where)
-    return domain
+    wants = "needs to know where points are: call it as layer(x, geometric_graph)"
+    return domain_of(x, domain, layer, GeometricGraph, wants)
 
 
 def points_of(x: Tensor, domain: Domain | None, layer: Part) -> Points:
@@ -36,13 +31,7 @@ def points_of(x: Tensor, domain: Domain | None, layer: Part) -> Points:
         TypeError: if there is no domain, it has no points first, or `x` is not floating point; the layer is named.
         ValueError: if `x` has other channels or another number of rows.
     """
-    check_channels(x, layer.in_type, -1, layer)
-    where = type(layer).__name__
-    if not isinstance(domain, Points):
-        got = "no domain" if domain is None else f"{domain}"
-        raise TypeError(f"{where} needs to know which points are of which sample, got {got}.")
-    domain.check(x, where)
-    return domain
+    return domain_of(x, domain, layer, Points, "needs to know which points are of which sample")
 
 
 def claims_of(*types: FieldType) -> tuple[str, ...]:
