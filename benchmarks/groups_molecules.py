@@ -11,7 +11,8 @@ schedule over the budget, gradients clipped to norm 10, an exponential mean of t
 is at the end. Loss: w_E (ΔE / n)² + |ΔF|². The step is compiled from `trace`, derivatives included.
 
 PaiNN: 64 channels, 3 layers, cut-off 5 Å. NequIP-like: `NequIP` of this package, 32 channels of degree up to 2, unless
-`--hidden` says otherwise. `--held-out` measures on the 50 configurations that were kept, not on the tests: to choose a rate.
+`--hidden` says otherwise. `--held-out` measures on the 50 configurations that were kept and not on the tests, to choose
+a rate.
 Published, whole training set, trained for days on a GPU: ethanol (950 + 50; mean absolute errors, meV and meV/Å)
 NequIP 0.4 / 2.8, MACE 0.4 / 2.1; acetylacetone (root mean square) NequIP 0.81 / 5.9 at 300 K, 6.04 / 27.8 at 600 K.
 Peers: none is run here.
