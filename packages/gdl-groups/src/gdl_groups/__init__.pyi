@@ -88,6 +88,7 @@ from .named.unitary import U as U
 from .named.unitary import UnitQuaternions as UnitQuaternions
 from .named.wallpaper import WallpaperGroup as WallpaperGroup
 from .named.young import YoungIrrep as YoungIrrep
+from .physics.calculator import AtomsCalculator as AtomsCalculator
 from .physics.conservative import Conservative as Conservative
 from .physics.mechanics import Hamiltonian as Hamiltonian
 from .physics.mechanics import Lagrangian as Lagrangian
