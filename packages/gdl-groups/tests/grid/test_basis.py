@@ -6,9 +6,11 @@ import pytest
 import torch
 from gdl_core.derive import operators
 from gdl_core.grid import Grid
-from gdl_core.groups import SO, CyclicGroup, DihedralGroup, O
+from gdl_core.groups import SO, CyclicGroup, DihedralGroup, Homomorphism, O
+from gdl_core.representations import direct_sum
 from gdl_groups.grid.basis import couplings, harmonic, parts
 from gdl_groups.grid.basis_kernel import Rings, harmonics, kernel_basis, taps
+from gdl_groups.grid.basis_rows import expand_rows
 from gdl_groups.named.point import PointGroup
 
 
@@ -190,3 +192,44 @@ def test_regular_fields_have_n_kernels_for_each_ring_and_harmonic():
     for n in (5, 8, 16):
         group = CyclicGroup(n)
         assert len(kernel_basis(group.standard(), group.regular(), group.regular(), 5, Rings.of(5))) == 15 * n
+
+
+def lines(n):
+    """The field of functions on lines through the centre: C_n permutes half as many components as it has elements."""
+    group = CyclicGroup(n)
+    return CyclicGroup(2).trivial().induce(Homomorphism(CyclicGroup(2), group, lambda g: n // 2 * g))
+
+
+@pytest.mark.parametrize(
+    ("into", "out", "size"),
+    [
+        (CyclicGroup(8).regular(), CyclicGroup(8).regular(), 5),
+        (DihedralGroup(6).regular(), DihedralGroup(6).regular(), 3),
+        (lines(12), lines(12).group.regular(), 5),
+        (CyclicGroup(16).regular(), lines(16), 5),
+        (PointGroup("O").regular(), PointGroup("O").regular(), 3),
+    ],
+    ids=repr,
+)
+def test_the_filter_of_rows_and_turns_is_the_sum_of_the_basis(into, out, size):
+    axes = out.group.standard()
+    basis = kernel_basis(axes, into, out, size, Rings.of(size))
+    rows = basis.rows
+    assert rows is not None
+    weight = torch.randn(len(basis), 3, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    dense = torch.einsum("kab,koit->oaibt", weight, basis.matrices.flatten(3)).flatten(2, 3).flatten(0, 1)
+    found = expand_rows(weight, rows.first, rows.turned, rows.source)
+    assert (found - dense).abs().max() < 1e-12
+    shifted = expand_rows(weight, rows.first, rows.turned, rows.source.roll(1, 0))
+    assert (shifted - dense).abs().max() > 1e-2
+    assert 4 * (rows.first.numel() + rows.turned.numel()) < basis.matrices.numel()
+
+
+def test_rows_are_left_where_the_group_does_not_permute_or_they_save_little():
+    group = CyclicGroup(8)
+    regular, rings = group.regular(), Rings.of(5)
+    assert kernel_basis(group.standard(), regular, group.representation("1"), 5, rings).rows is None
+    assert kernel_basis(group.standard(), group.representation("1"), regular, 5, rings).rows is None
+    assert kernel_basis(group.standard(), group.trivial(), regular, 5, rings).rows is None  # as many products as before
+    several = direct_sum([regular, regular])
+    assert kernel_basis(group.standard(), several, several, 5, rings).rows is None

@@ -7,7 +7,8 @@ import torch
 from gdl_core.representations import Representation
 from torch import Tensor
 
-from gdl_groups.grid.basis import couplings, parts
+from gdl_groups.grid.basis import couplings, harmonic, parts
+from gdl_groups.grid.basis_rows import Rows, rows_of
 
 DEPENDENT = 1e-3  # a sampled kernel of which less than this share of the norm is new counts as an alias of others
 
@@ -48,10 +49,12 @@ class KernelBasis:
     Attributes:
         matrices: `float64[k, d_out, d_in, *kernel]`.
         copy: which copy of an irrep of ρ_out each one reaches, as `parts(ρ_out)` numbers them, `int64[k]`.
+        rows: the same matrices as turns of their first rows, where a group permutes both fields and that saves much.
     """
 
     matrices: Tensor
     copy: Tensor
+    rows: Rows | None = None
 
     def __len__(self) -> int:
         return self.matrices.shape[0]
@@ -133,8 +136,27 @@ def kernel_basis(
     matrices = torch.cat(blocks)
     if not (rep_in.is_orthogonal and rep_out.is_orthogonal) and len(matrices):
         matrices = matrices / matrices.flatten(1).norm(dim=1)[:, None, None, None]
+    functions = ring_functions(action.dim, kernel_size, rings)
+    turns = {degree: harmonic(action, degree) for degree in functions}
+    rows = rows_of(matrices, functions, turns, rep_in, rep_out)
     shape = (len(matrices), rep_out.dim, rep_in.dim, *[kernel_size] * action.dim)
-    return KernelBasis(matrices.reshape(shape).contiguous(), torch.cat(copies))
+    return KernelBasis(matrices.reshape(shape).contiguous(), torch.cat(copies), rows)
+
+
+@lru_cache(maxsize=64)
+def ring_functions(ndim: int, kernel_size: int, rings: Rings) -> dict[int, Tensor]:
+    """Return the harmonics of each degree on the rings that carry them, sampled and balanced, `[rings, dim, taps]`."""
+    x, found = taps(kernel_size, ndim), {}
+    radius = x.norm(dim=1)
+    for degree in range(max(rings.cuts) + 1):
+        profiles = [
+            torch.exp(-((radius - r) ** 2) / (2 * width**2))
+            for r, width, cut in zip(rings.radii, rings.widths, rings.cuts)
+            if degree <= cut
+        ]
+        sampled = torch.stack(profiles)[:, None] * harmonics(degree, x)  # [rings, dim, taps]
+        found[degree] = balanced(sampled, degree, x, rings.moments)
+    return found
 
 
 @lru_cache(maxsize=64)
@@ -146,19 +168,9 @@ def _sampled(
     rings: Rings,
 ) -> dict[tuple[int, int], Tensor]:
     """Return the orthonormal sampled kernels of each pair of irreps, `[k, d_out, d_in, taps]`."""
-    x = taps(kernel_size, action.dim)
-    radius = x.norm(dim=1)
-    degrees = tuple(range(max(rings.cuts) + 1))
+    on_taps = ring_functions(action.dim, kernel_size, rings)
+    degrees = tuple(on_taps)
     angular = couplings(action, irreps_in, irreps_out, degrees)
-    on_taps = {}
-    for degree in degrees:
-        profiles = [
-            torch.exp(-((radius - r) ** 2) / (2 * width**2))
-            for r, width, cut in zip(rings.radii, rings.widths, rings.cuts)
-            if degree <= cut
-        ]
-        sampled = torch.stack(profiles)[:, None] * harmonics(degree, x)  # [rings, dim, taps]
-        on_taps[degree] = balanced(sampled, degree, x, rings.moments)
     found = {}
     for i in range(len(irreps_in)):
         for o in range(len(irreps_out)):

@@ -12,7 +12,8 @@ from gdl_core.representations import FieldType, Representation
 from torch import Tensor, nn
 
 from gdl_groups.grid.basis import parts
-from gdl_groups.grid.basis_kernel import Rings, kernel_basis
+from gdl_groups.grid.basis_kernel import KernelBasis, Rings, kernel_basis
+from gdl_groups.grid.basis_rows import expand_rows
 from gdl_groups.grid.group_conv_cache import FilterCache, FixedConv
 from gdl_groups.grid.group_conv_types import axes_of, claims_of, kept_symmetries
 
@@ -27,8 +28,9 @@ class SteerableConv(DerivedLayer):
     Turns and flips of the grid that lie in the group are kept exactly; other elements approximately, the better the
     finer the grid: see docs/discretisation.md.
 
-    One matrix product for each pair of an output and an input field makes the filter. In evaluation it is kept until a
-    parameter changes, outside the state dictionary; `bake` fixes it for export.
+    One matrix product for each pair of an output and an input field makes the filter; between fields that the group
+    permutes (regular, quotient) one row of it is made, and the others are its turns (`basis_rows`). In evaluation it is
+    kept until a parameter changes, outside the state dictionary; `bake` fixes it for export.
 
     Args:
         in_type, out_type: types of one group, of any representations; invariant channels fit any group.
@@ -93,13 +95,22 @@ class SteerableConv(DerivedLayer):
                 if len(basis):
                     copies.append(basis.copy)
                     self._plan[row].append((column, None))
-                    self._keep(f"basis{row}_{column}", basis.matrices)
+                    self._keep_basis(f"{row}_{column}", basis)
                     self.weights.append(nn.Parameter(torch.empty(len(basis), c_out, c_in)))
             self._reached.append((torch.tensor([irrep.dim for irrep, _ in parts(rep_out).copies()]), copies))
             self._add_bias(row, intertwiners(rep_out.group.trivial(), rep_out) if bias else None)
         self.register_buffer("_like", torch.empty(0), persistent=False)  # what a layer without parameters is made of
         self._cache = FilterCache()
         self.reset_parameters()
+
+    def _keep_basis(self, name: str, basis: KernelBasis) -> None:
+        """Keep what makes the filter of a pair of fields: all matrices, or the first rows and their turns."""
+        if basis.rows is None:
+            self._keep(f"basis{name}", basis.matrices)
+            return
+        self._keep(f"first{name}", basis.rows.first)
+        self._keep(f"turned{name}", basis.rows.turned)
+        self.register_buffer(f"source{name}", basis.rows.source, persistent=False)
 
     def reset_parameters(self) -> None:
         """Draw weights so that the output has twice the variance of white input (He et al. 2015); zero biases.
@@ -127,12 +138,8 @@ class SteerableConv(DerivedLayer):
         for row, (c_out, rep_out) in enumerate(self._out.fields):
             blocks: list[Tensor | None] = [None] * len(self._into.fields)
             for column, _ in self._plan[row]:
-                weight, basis = self.weights[position], getattr(self, f"basis{row}_{column}")
+                blocks[column] = self._block(f"{row}_{column}", self.weights[position], rep_out.dim)
                 position += 1
-                c_in, rep_in = self._into.fields[column]
-                block = weight.flatten(1).T @ basis.flatten(1).to(weight)  # [c_out · c_in, d_out · d_in · taps]
-                block = block.reshape(c_out, c_in, rep_out.dim, rep_in.dim, taps).permute(2, 0, 3, 1, 4)
-                blocks[column] = block.reshape(rep_out.dim * c_out, rep_in.dim * c_in, taps)
             for column, (c_in, rep_in) in enumerate(self._into.fields):
                 if blocks[column] is None:
                     blocks[column] = self._zeros(rep_out.dim * c_out, rep_in.dim * c_in, taps)
@@ -140,6 +147,17 @@ class SteerableConv(DerivedLayer):
             rows.append(whole[0] if len(whole) == 1 else torch.cat(whole, 1))
         filter = rows[0] if len(rows) == 1 else torch.cat(rows)
         return filter.reshape(*filter.shape[:2], *self.kernel_size), self.bias()
+
+    def _block(self, name: str, weight: Tensor, d_out: int) -> Tensor:
+        """Return the filter of one pair of fields, `[d_out · c_out, d_in · c_in, taps]`."""
+        first = getattr(self, f"first{name}", None)
+        if first is not None:
+            return expand_rows(weight, first, getattr(self, f"turned{name}"), getattr(self, f"source{name}"))
+        basis, (_, c_out, c_in) = getattr(self, f"basis{name}"), weight.shape
+        d_in, taps = basis.shape[2], math.prod(self.kernel_size)
+        block = weight.flatten(1).T @ basis.flatten(1).to(weight)  # [c_out · c_in, d_out · d_in · taps]
+        block = block.reshape(c_out, c_in, d_out, d_in, taps).permute(2, 0, 3, 1, 4)
+        return block.reshape(d_out * c_out, d_in * c_in, taps)
 
     def _zeros(self, *shape: int) -> Tensor:
         """Return zeros of this layer's dtype and device: for fields that no kernel joins."""
