@@ -120,6 +120,7 @@ RECIPES: tuple[tuple[str, str], ...] = (
 KERNELS: tuple[tuple[str, str, str], ...] = (
     ("tensor_product", "tensor_product", "Weighted tensor product of senders and edges, summed at each receiver."),
     ("tensor_product_edges", "tensor_product", "Derivatives of tensor_product in features, filters and weights."),
+    ("tensor_product_second", "tensor_product", "Derivatives of tensor_product_edges along a cotangent."),
     ("spherical_harmonics", "spherical_harmonics", "Solid harmonics of any degree, by recurrence."),
     ("spherical_harmonics_backward", "spherical_harmonics", "Derivatives of solid harmonics along a cotangent."),
     ("wigner", "wigner", "Wigner matrices as polynomials of the rotation matrix."),

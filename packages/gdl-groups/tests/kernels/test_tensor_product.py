@@ -10,7 +10,7 @@ from gdl_core.incidence import Incidence
 from gdl_core.incidence.operations import structure
 from gdl_core.representations import FieldType
 from gdl_groups.angular import clebsch_gordan
-from gdl_groups.kernels.tensor_product import tensor_product, tensor_product_edges
+from gdl_groups.kernels.tensor_product import tensor_product, tensor_product_edges, tensor_product_second
 from gdl_groups.products import TensorProductPlan, tensor_product_conv
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
@@ -129,6 +129,27 @@ def test_third_derivatives_equal_those_of_the_reference():
     torch.testing.assert_close(got, expected, rtol=1e-10, atol=0)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("name", PLANS)
+def test_the_second_operator_is_the_derivative_of_the_first_ones_along_three_directions(name, dtype):
+    plan = plan_of(name)
+    draw = torch.Generator().manual_seed(0)
+    inc = Incidence.from_edges(*torch.randint(5, (2, 200), generator=draw), 6, 7)  # rows longer than a block
+    ends, g = [leaf.detach().double() for leaf in leaves(plan, inc, dtype)], upstream(plan, inc, dtype).double()
+    along = [torch.randn(leaf.shape, generator=draw).to(dtype).double() for leaf in ends]
+    values = [*ends, g, *along]
+    got = tensor_product_second(*structure(inc), *(value.to(dtype) for value in values), plan.key)
+    inputs = [value.clone().requires_grad_() for value in (*ends, g)]
+    out = tensor_product.reference(*structure(inc), *inputs[:3], plan.key, False)
+    first = torch.autograd.grad(out, inputs[:3], inputs[3], create_graph=True)  # PyTorch's own derivatives
+    expected = torch.autograd.grad(first, inputs, along)
+    for one, two in zip(got, expected, strict=True):
+        assert one.dtype == dtype
+        assert float((one.double() - two).abs().max()) <= (5e-6 if dtype == torch.float32 else 1e-13) * float(
+            two.abs().max()
+        )
+
+
 @pytest.mark.parametrize("wanted", [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2)], ids=str)
 def test_gradients_of_some_inputs_are_those_of_all(wanted):
     plan, inc = plan_of("mixed"), some()
@@ -156,7 +177,9 @@ def test_runs_and_any_number_of_threads_are_bitwise_equal(backend):
         for run in range(8):
             torch.set_num_threads(1 + run % 4)
             out = tensor_product_conv(plan, inc, *inputs)
-            results.append([out, *torch.autograd.grad(out, inputs, g)])
+            first = torch.autograd.grad(out, inputs, g, create_graph=True)
+            second = torch.autograd.grad(first, inputs, inputs)
+            results.append([out, *first, *second])
         for later in results[1:]:
             assert all(torch.equal(one, two) for one, two in zip(results[0], later, strict=True))
     finally:
@@ -210,6 +233,7 @@ def test_opcheck():
         (tensor_product, (g, y, w, plan.key, True)),
         (tensor_product_edges, (x, y, w, g, plan.key, False)),
         (tensor_product_edges, (x, y, w, g, plan.key, True)),
+        (tensor_product_second, (x, y, w, g, x, y, w, plan.key)),
     ):
         results = torch.library.opcheck(kernel.op, (*structure(inc), *arguments), test_utils=CHECKS)
         assert set(results.values()) == {"SUCCESS"}, (kernel, results)

@@ -9,7 +9,7 @@ from gdl_core.incidence import Incidence
 from gdl_core.incidence.operations import structure
 from gdl_core.representations import FieldType
 from gdl_groups.kernels import tensor_product_cuda as kernels
-from gdl_groups.kernels.tensor_product import tensor_product, tensor_product_edges
+from gdl_groups.kernels.tensor_product import tensor_product, tensor_product_edges, tensor_product_second
 from gdl_groups.products import TensorProductPlan, tensor_product_conv
 
 
@@ -28,6 +28,7 @@ def compare(inc: Incidence, plan: TensorProductPlan, dtype: torch.dtype, toleran
     assert_same(tensor_product, tolerance, *structure(inc), x, y, w, plan.key, False)
     assert_same(tensor_product, tolerance, *structure(inc), g, y, w, plan.key, True)
     assert_same(tensor_product_edges, tolerance, *structure(inc), x, y, w, g, plan.key, True)
+    assert_same(tensor_product_second, tolerance, *structure(inc), x, y, w, g, x, y, w, plan.key)
 
 
 def interpret() -> None:

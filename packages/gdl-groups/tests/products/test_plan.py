@@ -1,6 +1,8 @@
 """Plans of tensor products: which paths there are, in which order, and that they are values."""
 
 import pickle
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -92,3 +94,23 @@ def test_what_cannot_be_a_plan_is_a_sentence():
         TensorProductPlan(irreps, irreps)
     with pytest.raises(ValueError, match=r"No path leads from 2x0e\+1x1o and 1x0e to 3o"):
         TensorProductPlan(irreps, FieldType(O(3), "0e"), "3o")
+
+
+FRESH = """
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from gdl_groups.kernels.tensor_product import tensor_product
+from gdl_groups.products import TensorProductPlan
+key = "4x0e+4x1o|1x0e+1x1o|1x0e+1x1o"
+with FakeTensorMode():
+    index = [torch.zeros(n, dtype=torch.int32) for n in (4, 5, 5, 4, 5, 5)]
+    out = tensor_product(*index, torch.zeros(3, 16), torch.zeros(5, 4), torch.zeros(5, 16), key, False)
+assert out.shape == (3, 32), out.shape
+rep = TensorProductPlan.from_key(key).in_type.fields[1][1]
+assert type(rep.matrix(rep.group.identity())) is torch.Tensor  # what is remembered is real
+"""
+
+
+def test_a_plan_is_made_from_its_key_while_a_compiler_traces():
+    result = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]

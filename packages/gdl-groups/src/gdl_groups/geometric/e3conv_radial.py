@@ -42,9 +42,12 @@ class RadialWeights(nn.Module):
 
     def forward(self, r: Tensor) -> Tensor:
         x = self.basis(r).to(self.weights[0].dtype)
-        for place, weight in enumerate(self.weights):
-            x = nn.functional.linear(x if place == 0 else SILU_GAIN * nn.functional.silu(x), weight)
-        return x * self.envelope(r).to(x.dtype).unsqueeze(-1)
+        *before, last = self.weights  # a slice would be made of new parameters
+        for place, weight in enumerate(before):
+            x = nn.functional.silu(nn.functional.linear(x, weight if place == 0 else SILU_GAIN * weight))
+        # The last map is linear: factors go to the few channels before it and to its matrix, not to the many behind it.
+        gain = SILU_GAIN if before else 1.0
+        return nn.functional.linear(x * self.envelope(r).to(x.dtype).unsqueeze(-1), gain * last)
 
     def extra_repr(self) -> str:
         return " -> ".join(str(width) for width in [self.basis.count, *(len(weight) for weight in self.weights)])

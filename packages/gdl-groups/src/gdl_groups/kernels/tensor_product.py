@@ -5,9 +5,11 @@ All are derivatives of one form, linear in each of its four arguments,
     F(x, y, w, g) = Σ_e Σ_p Σ_u w[e, p, u] Σ_ijk C_p[i, j, k] x[sender[e], i, u] y[e, j] g[receiver[e], k, u]
 
 `tensor_product` is ∂F/∂g or, transposed, ∂F/∂x, and `tensor_product_edges` is (∂F/∂x, ∂F/∂y, ∂F/∂w), the first only
-where asked for. The derivative of each is made of both, so it exists to any order.
+where asked for. `tensor_product_second` has the derivatives of the latter along three directions at once, which is what
+learning forces takes. The derivative of each is made of the three, so it exists to any order.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -175,23 +177,10 @@ def _edges_setup(ctx: Any, inputs: tuple, output: tuple[Tensor, Tensor, Tensor])
 
 
 def _edges_backward(ctx: Any, a: Tensor, b: Tensor, c: Tensor) -> tuple:
-    """The derivatives of F(a, y, w, g) + F(x, b, w, g) + F(x, y, c, g)."""
     *relation, x, y, w, g = ctx.saved_tensors
-    b, c = b.to(y.dtype), c.to(w.dtype)
-    wants_x, wants_y, wants_w, wants_g = ctx.needs_input_grad[6:10]
-    dx = dy = dw = dg = None
-    if wants_x:
-        dx = tensor_product(*relation, g, b, w, ctx.plan, True) + tensor_product(*relation, g, y, c, ctx.plan, True)
-    if wants_y or wants_w:
-        _, dy, dw = tensor_product_edges(*relation, x, b, c, g, ctx.plan, False)
-        if ctx.with_x:
-            _, more_y, more_w = tensor_product_edges(*relation, a, y, w, g, ctx.plan, False)
-            dy, dw = dy + more_y, dw + more_w
-    if wants_g:
-        dg = tensor_product(*relation, x, b, w, ctx.plan, False) + tensor_product(*relation, x, y, c, ctx.plan, False)
-        if ctx.with_x:
-            dg = dg + tensor_product(*relation, a, y, w, ctx.plan, False)
-    return (*[None] * 6, dx, dy, dw, dg, None, None)
+    a = a if ctx.with_x else torch.zeros_like(x)
+    found = tensor_product_second(*relation, x, y, w, g, a, b.to(y.dtype), c.to(w.dtype), ctx.plan)
+    return (*[None] * 6, *found, None, None)
 
 
 tensor_product_edges = Kernel(
@@ -202,5 +191,107 @@ tensor_product_edges = Kernel(
     cuda=_CUDA + "tensor_product_edges",
     setup_context=_edges_setup,
     backward=_edges_backward,
+    device_of=6,
+)
+
+
+# tensor_product_second: the derivatives in x, y, w and g of D = F(a, y, w, g) + F(x, b, w, g) + F(x, y, c, g)
+
+
+def _second(
+    ptr: Tensor,
+    sender: Tensor,
+    receiver: Tensor,
+    ptr_t: Tensor,
+    receiver_t: Tensor,
+    perm: Tensor,
+    x: Tensor,
+    y: Tensor,
+    w: Tensor,
+    g: Tensor,
+    a: Tensor,
+    b: Tensor,
+    c: Tensor,
+    plan: str,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The gradients of x, y, w and g, each in its own dtype; a, b, c have the shapes of x, y, w."""
+    wide, inc = accumulate_in(x, y, w, g), (ptr, sender, receiver, ptr_t, receiver_t, perm)
+    return second_by_parts(
+        _tensor_product, _edges, inc, [v.to(wide) for v in (x, y, w, g, a, b, c)], plan, (x, y, w, g)
+    )
+
+
+def second_by_parts(
+    product: Callable[..., Tensor],
+    edges: Callable[..., tuple[Tensor, Tensor, Tensor]],
+    relation: Sequence[Tensor],
+    values: Sequence[Tensor],
+    plan: str,
+    like: Sequence[Tensor],
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The same by a backend's `tensor_product` and `tensor_product_edges`, term by term."""
+    x, y, w, g, a, b, c = values
+    dx = product(*relation, g, b, w, plan, True) + product(*relation, g, y, c, plan, True)
+    _, dy, dw = edges(*relation, x, b, c, g, plan, False)
+    _, more_y, more_w = edges(*relation, a, y, w, g, plan, False)
+    dg = product(*relation, a, y, w, plan, False) + product(*relation, x, b, w, plan, False)
+    dg = dg + product(*relation, x, y, c, plan, False)
+    found = dx, dy + more_y, dw + more_w, dg
+    return tuple(value.to(own.dtype) for value, own in zip(found, like))  # type: ignore[return-value]
+
+
+def _second_fake(
+    ptr: Tensor,
+    sender: Tensor,
+    receiver: Tensor,
+    ptr_t: Tensor,
+    receiver_t: Tensor,
+    perm: Tensor,
+    x: Tensor,
+    y: Tensor,
+    w: Tensor,
+    g: Tensor,
+    a: Tensor,
+    b: Tensor,
+    c: Tensor,
+    plan: str,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    return x.new_empty(x.shape), y.new_empty(y.shape), w.new_empty(w.shape), g.new_empty(g.shape)
+
+
+def _second_setup(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
+    *tensors, ctx.plan = inputs
+    ctx.save_for_backward(*tensors)
+
+
+def _second_backward(ctx: Any, p: Tensor, q: Tensor, r: Tensor, s: Tensor) -> tuple:
+    """The derivatives of the second derivative of F along (p, q, r, s) and (a, b, c, 0).
+
+    It is linear in each direction: in a, b, c it is the derivative of D along the first, and in x, y, w, g it is a sum
+    of D's with one argument replaced and the direction that replaces it left out.
+    """
+    *relation, x, y, w, g, a, b, c = ctx.saved_tensors
+    p, q, r, s = p.to(x.dtype), q.to(y.dtype), r.to(w.dtype), s.to(g.dtype)
+
+    def second(*values: Tensor) -> Any:
+        return tensor_product_second(*relation, *values, ctx.plan)
+
+    by_x, by_y = second(p, y, w, g, torch.zeros_like(a), b, c), second(x, q, w, g, a, torch.zeros_like(b), c)
+    by_w, by_g = second(x, y, r, g, a, b, torch.zeros_like(c)), second(x, y, w, s, a, b, c)
+    dx, dy = by_y[0] + by_w[0] + by_g[0], by_x[1] + by_w[1] + by_g[1]
+    dw, dg = by_x[2] + by_y[2] + by_g[2], by_x[3] + by_y[3] + by_w[3]
+    first = second(x, y, w, g, p, q, r)[:3]
+    more = tensor_product_edges(*relation, x, y, w, s, ctx.plan, True)
+    return (*[None] * 6, dx, dy, dw, dg, *(one + two for one, two in zip(first, more)), None)
+
+
+tensor_product_second = Kernel(
+    "tensor_product_second",
+    _second,
+    fake=_second_fake,
+    cpu=_CPU + "tensor_product_second",
+    cuda=_CUDA + "tensor_product_second",
+    setup_context=_second_setup,
+    backward=_second_backward,
     device_of=6,
 )

@@ -15,7 +15,7 @@ from gdl_core.incidence.precision import accumulate_in
 from gdl_core.kernels.cpu import compile_kernel, run_rows
 from torch import Tensor
 
-from gdl_groups.kernels.tensor_product_lanes import add_multiple, edge_products, lanes_of, sum_products
+from gdl_groups.kernels.tensor_product_lanes import add_multiple, edge_products, edge_second, lanes_of, sum_products
 from gdl_groups.products.plan import TensorProductPlan
 
 PARTS = 8  # of the rows, each with gradients of x of its own
@@ -86,6 +86,17 @@ def _row_sum(lo, hi, ptr, index, slot, x, y, w, paths, entries, couplings, degre
 
 
 @compile_kernel
+def _add_lanes(slopes, dy, first, last):
+    """dy[e] = the sum over the lanes of the vectors that `edge_products` leaves."""
+    for e in range(first, last):
+        for j in range(dy.shape[1]):
+            total = dy.dtype.type(0)
+            for lane in range(slopes.shape[2]):
+                total += slopes[e - first, j, lane]
+            dy[e, j] = total
+
+
+@compile_kernel
 def _row_edges(
     lo, hi, parts, cuts, ptr, index, x, y, w, g, paths, entries, couplings, degrees, room, lanes, with_x, dx, dy, dw
 ):
@@ -113,12 +124,66 @@ def _row_edges(
                         y, y.shape[1], y_start, w, w.shape[1], w_start, copies, sums, own, with_x, slopes, dw,
                     )  # fmt: skip
                     begin = end
-                for e in range(first, last):
-                    for j in range(y.shape[1]):
-                        total = x.dtype.type(0)
-                        for lane in range(lanes):
-                            total += slopes[e - first, j, lane]
-                        dy[e, j] = total
+                _add_lanes(slopes, dy, first, last)
+
+
+@compile_kernel
+def _row_second(
+    lo,
+    hi,
+    parts,
+    cuts,
+    ptr,
+    index,
+    x,
+    y,
+    w,
+    g,
+    a,
+    b,
+    c,
+    paths,
+    entries,
+    couplings,
+    degrees,
+    room,
+    lanes,
+    dx,
+    dy,
+    dw,
+    dg,
+):
+    """dx[part, s], dy[e], dw[e] and dg[row], the derivatives of D for the rows of each part."""
+    sums, totals = np.empty((2, room), x.dtype)
+    slopes = np.empty((BLOCK, y.shape[1], lanes), x.dtype)
+    for part in range(lo, hi):
+        own = dx[part]
+        own[:] = 0
+        for row in range(cuts[part], cuts[part + 1]):
+            dg[row] = 0
+            for first in range(ptr[row], ptr[row + 1], BLOCK):
+                last = min(first + BLOCK, ptr[row + 1])
+                slopes[: last - first] = 0
+                begin = 0
+                for p in range(len(paths)):
+                    start, step, size, degree, y_start, w_start, copies, g_start, g_step, end = paths[p]
+                    sums[: size * (2 * degree + 1) * copies] = 0
+                    totals[: size * (2 * degree + 1) * copies] = 0
+                    base = row * g.shape[1] + g_start
+                    for q in range(begin, end):
+                        add_multiple(
+                            sums, entries[q, 0] * copies, g, base + entries[q, 1] * g_step, couplings[q], copies
+                        )
+                    edge_second(
+                        degrees, degree, first, last, index, x, x.shape[1], start, step, size,
+                        y, y.shape[1], y_start, w, w.shape[1], w_start, copies, sums, a, b, c, totals, own, slopes, dw,
+                    )  # fmt: skip
+                    for q in range(begin, end):
+                        add_multiple(
+                            dg, base + entries[q, 1] * g_step, totals, entries[q, 0] * copies, couplings[q], copies
+                        )
+                    begin = end
+                _add_lanes(slopes, dy, first, last)
 
 
 @compile_kernel
@@ -171,14 +236,10 @@ def tensor_product_edges(
     plan: str,
     with_x: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Parts of the rows add to gradients of x of their own, which are added in order: the result has one order of
-    summation for any number of threads, and together they are at most half as large as features per edge."""
-    wide, edges = accumulate_in(x, y, w, g), len(sender)
+    wide = accumulate_in(x, y, w, g)
     found = tables(plan, False, wide == torch.float64)
-    count = min(PARTS, max(1, edges // (2 * max(1, len(x))))) if with_x else 4 * PARTS
-    cuts = np.searchsorted(ptr.numpy(), np.arange(count + 1) * edges // count)
-    cuts[0], cuts[-1] = 0, len(ptr) - 1
-    parts = torch.empty(count if with_x else 1, len(x) if with_x else 0, x.shape[1], dtype=wide)
+    cuts = _cuts(ptr, len(sender), len(x) if with_x else 0)
+    parts = torch.empty(len(cuts) - 1 if with_x else 1, len(x) if with_x else 0, x.shape[1], dtype=wide)
     dy, dw = torch.empty(y.shape, dtype=wide), torch.empty(w.shape, dtype=wide)
     arrays = map(_numpy, (ptr, sender, x.to(wide), y.to(wide), w.to(wide), g.to(wide)))
     results = map(_numpy, (parts, dy, dw))
@@ -193,13 +254,60 @@ def tensor_product_edges(
         with_x,
         *results,
     )
-    dx = torch.empty(parts.shape[1:], dtype=wide)
-    run_rows(_add_parts, np.arange(len(dx) + 1), count * x.shape[1], _numpy(parts), _numpy(dx))
-    return dx.to(x.dtype), dy.to(y.dtype), dw.to(w.dtype)
+    return _joined(parts).to(x.dtype), dy.to(y.dtype), dw.to(w.dtype)
+
+
+def tensor_product_second(
+    ptr: Tensor,
+    sender: Tensor,
+    receiver: Tensor,
+    ptr_t: Tensor,
+    receiver_t: Tensor,
+    perm: Tensor,
+    x: Tensor,
+    y: Tensor,
+    w: Tensor,
+    g: Tensor,
+    a: Tensor,
+    b: Tensor,
+    c: Tensor,
+    plan: str,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    wide = accumulate_in(x, y, w, g)
+    found = tables(plan, False, wide == torch.float64)
+    cuts = _cuts(ptr, len(sender), len(x))
+    parts = torch.empty(len(cuts) - 1, *x.shape, dtype=wide)
+    dy, dw, dg = (torch.empty(like.shape, dtype=wide) for like in (y, w, g))
+    arrays = map(_numpy, (ptr, sender, *(value.to(wide) for value in (x, y, w, g, a, b, c))))
+    results = map(_numpy, (parts, dy, dw, dg))
+    run_rows(_row_second, _numpy(ptr)[cuts], 5 * _work(found), cuts, *arrays, *found, lanes_of(wide.itemsize), *results)
+    return _joined(parts).to(x.dtype), dy.to(y.dtype), dw.to(w.dtype), dg.to(g.dtype)
+
+
+def _cuts(ptr: Tensor, edges: int, points: int) -> np.ndarray:
+    """Return where the parts of the rows begin.
+
+    Each adds to gradients of `points` features of its own, which are added in order: the result has one order of
+    summation for any number of threads, and together they are at most half as large as features per edge.
+    """
+    count = min(PARTS, max(1, edges // (2 * points))) if points else 4 * PARTS
+    cuts = np.searchsorted(ptr.numpy(), np.arange(count + 1) * edges // count)
+    cuts[0], cuts[-1] = 0, len(ptr) - 1
+    return cuts
+
+
+def _joined(parts: Tensor) -> Tensor:
+    """Return the sum over the parts, in order."""
+    if len(parts) == 1:
+        return parts[0]
+    total = torch.empty(parts.shape[1:], dtype=parts.dtype)
+    run_rows(_add_parts, np.arange(len(total) + 1), parts.shape[0] * parts.shape[2], _numpy(parts), _numpy(total))
+    return total
 
 
 def _work(found: Tables) -> int:
-    return int((found.paths[:, 2] * (2 * found.paths[:, 3] + 1) * found.paths[:, 6]).sum())
+    """Return the products of an edge."""
+    return sum(size * (2 * degree + 1) * copies for _, _, size, degree, _, _, copies, *_ in found.paths.tolist())
 
 
 def _numpy(tensor: Tensor) -> np.ndarray:

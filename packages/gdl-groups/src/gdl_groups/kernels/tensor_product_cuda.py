@@ -18,6 +18,7 @@ from gdl_core.incidence.cuda import TL
 from gdl_core.incidence.precision import accumulate_in
 from torch import Tensor
 
+from gdl_groups.kernels.tensor_product import second_by_parts
 from gdl_groups.products.plan import Path, TensorProductPlan
 
 BLOCK = 64  # edges that are summed before they are coupled, which bounds the rounding error of long rows
@@ -279,3 +280,25 @@ def tensor_product_edges(
             w.shape[1], g.shape[1], SIZE=group.size, DTYPE=TL[wide], CHUNK=CHUNK, TILE=TILE,
         )  # fmt: skip
     return dx, dy, dw
+
+
+def tensor_product_second(
+    ptr: Tensor,
+    sender: Tensor,
+    receiver: Tensor,
+    ptr_t: Tensor,
+    receiver_t: Tensor,
+    perm: Tensor,
+    x: Tensor,
+    y: Tensor,
+    w: Tensor,
+    g: Tensor,
+    a: Tensor,
+    b: Tensor,
+    c: Tensor,
+    plan: str,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Term by term: seven launches per group of paths, where the Numba backend makes one pass."""
+    wide, inc = accumulate_in(x, y, w, g), (ptr, sender, receiver, ptr_t, receiver_t, perm)
+    values = [value.to(wide) for value in (x, y, w, g, a, b, c)]
+    return second_by_parts(tensor_product, tensor_product_edges, inc, values, plan, (x, y, w, g))

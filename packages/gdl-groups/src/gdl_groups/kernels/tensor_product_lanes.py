@@ -69,11 +69,13 @@ def loop(builder: Any, start: Any, stop: Any, step: int = 1) -> Iterator[Any]:
         yield index
 
 
-def channels(builder: Any, scalar: ir.Type, count: Any, body: Callable[[list[Vectors], list[Any]], None]) -> None:
-    """Emit `body(vectors, offsets)` for `count` channels: two vectors at a time, then half a one, then one by one."""
+def channels(
+    builder: Any, scalar: ir.Type, count: Any, body: Callable[[list[Vectors], list[Any]], None], together: int = 2
+) -> None:
+    """Emit `body(vectors, offsets)` for `count` channels: `together` vectors at a time, half a one, then one by one."""
     whole = lanes_of(4 if isinstance(scalar, ir.FloatType) else 8)
     start: Any = ir.Constant(INDEX, 0)
-    for lanes, many in ((whole, 2), (whole // 2, 1), (1, 1)):
+    for lanes, many in ((whole, together), (whole // 2, 1), (1, 1)):
         step = ir.Constant(INDEX, lanes * many)
         stop = builder.add(start, builder.mul(builder.sdiv(builder.sub(count, start), step), step))
         with loop(builder, start, stop, lanes * many) as u:
@@ -227,6 +229,85 @@ def edge_products(
                         vectors[0].store(builder.fadd(before, builder.load(variable)), slopes, place)
 
                 channels(builder, scalar, count, body)
+
+        by_degree(builder, len(signature.args[0]), degree, emit)
+        return context.get_dummy_value()
+
+    return types.void(*arguments), codegen
+
+
+@intrinsic
+def edge_second(
+    typing: Any, degrees: Any, degree: Any, first: Any, last: Any, index: Any, x: Any, x_row: Any, x_start: Any,
+    x_step: Any, size: Any, y: Any, y_row: Any, y_start: Any, w: Any, w_row: Any, w_start: Any, count: Any,
+    sums: Any, a: Any, b: Any, c: Any, totals: Any, dx: Any, dy: Any, dw: Any,
+):  # fmt: skip
+    """The derivatives of D = Σ (w a y + w x b + c x y)[s, e, i, j, u] sums[i, j, u] in x, y, w and sums.
+
+    Those in sums are added to `totals[i, j, u]`; the others go where `edge_products` puts them. The arrays a, b, c lie
+    as x, y, w. With z = w b + c y per edge, channel and j, one visit of each (i, j) serves all four.
+    """
+    arguments = (degrees, degree, first, last, index, x, x_row, x_start, x_step, size, y, y_row, y_start, w, w_row,
+                 w_start, count, sums, a, b, c, totals, dx, dy, dw)  # fmt: skip
+    scalar = ir.FloatType() if x.dtype == types.float32 else ir.DoubleType()
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        (degree, first, last, index, x, x_row, x_start, x_step, size, y, y_row, y_start, w, w_row, w_start, count, sums,
+         a, b, c, totals, dx, dy, dw) = _unpack(context, builder, signature, values)  # fmt: skip
+        zero, whole = ir.Constant(INDEX, 0), ir.Constant(INDEX, lanes_of(4 if isinstance(scalar, ir.FloatType) else 8))
+
+        def emit(width: int) -> None:
+            steps = [ir.Constant(INDEX, j) for j in range(width)]
+            with loop(builder, first, last) as e:
+                s = builder.sext(builder.load(builder.gep(index, [e])), INDEX)
+                start = builder.add(builder.mul(s, x_row), x_start)
+                weight = builder.add(builder.mul(e, w_row), w_start)
+                place = builder.add(builder.mul(e, y_row), y_start)
+                filters, turns = (
+                    [builder.load(builder.gep(of, [builder.add(place, step)])) for step in steps] for of in (y, b)
+                )
+                slopes = builder.add(builder.mul(builder.sub(e, first), y_row), y_start)
+                slopes = builder.gep(dy, [builder.mul(slopes, whole)])
+
+                def body(vectors: list[Vectors], offsets: list[Any]) -> None:
+                    (v,), (u,) = vectors, offsets
+                    own, other = v.load(w, weight, u), v.load(c, weight, u)
+                    mixed = v.zeros(width)
+                    for total, number, turn in zip(mixed, filters, turns):
+                        v.add_product(total, own, v.splat(turn))
+                        v.add_product(total, other, v.splat(number))
+                    mixed = [builder.load(total) for total in mixed]
+                    alone = [builder.fmul(own, v.splat(number)) for number in filters]
+                    by_x, by_a = v.zeros(width), v.zeros(width)
+                    with loop(builder, zero, size) as i:
+                        row = builder.add(start, builder.mul(i, x_step))
+                        pair = builder.mul(builder.mul(i, ir.Constant(INDEX, width)), count)
+                        feature, turned, (slope,) = v.load(x, row, u), v.load(a, row, u), v.zeros(1)
+                        builder.store(v.load(dx, row, u), slope)
+                        for j, step in enumerate(steps):
+                            at = builder.add(pair, builder.mul(step, count))
+                            part, (total,) = v.load(sums, at, u), v.zeros(1)
+                            v.add_product(by_x[j], feature, part)
+                            v.add_product(by_a[j], turned, part)
+                            v.add_product(slope, mixed[j], part)
+                            builder.store(v.load(totals, at, u), total)
+                            v.add_product(total, feature, mixed[j])
+                            v.add_product(total, turned, alone[j])
+                            v.store(builder.load(total), totals, at, u)
+                        v.store(builder.load(slope), dx, row, u)
+                    (change,) = v.zeros(1)
+                    for j, step in enumerate(steps):
+                        first_part, second_part = builder.load(by_x[j]), builder.load(by_a[j])
+                        v.add_product(change, first_part, v.splat(turns[j]))
+                        v.add_product(change, second_part, v.splat(filters[j]))
+                        (total,), at = v.zeros(1), builder.mul(step, whole)
+                        builder.store(v.load(slopes, at), total)
+                        v.add_product(total, first_part, other)
+                        v.add_product(total, second_part, own)
+                        v.store(builder.load(total), slopes, at)
+                    v.store(builder.load(change), dw, weight, u)
+
+                channels(builder, scalar, count, body, 1)
 
         by_degree(builder, len(signature.args[0]), degree, emit)
         return context.get_dummy_value()

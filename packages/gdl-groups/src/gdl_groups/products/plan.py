@@ -9,6 +9,7 @@ from gdl_core.groups import SO, Group, O
 from gdl_core.representations import FieldType, Representation
 from gdl_core.representations.field_type import as_type
 from torch import Tensor
+from torch.utils._python_dispatch import _disable_current_modes
 
 from gdl_groups.angular import clebsch_gordan
 
@@ -134,8 +135,11 @@ class TensorProductPlan:
 @lru_cache(maxsize=256)
 def _from_key(key: str) -> TensorProductPlan:
     in_fields, filter_fields, out = key.split("|")
-    group = O(3) if key[-1] in "eo" else SO(3)
-    return TensorProductPlan(FieldType(group, in_fields), FieldType(group, filter_fields), out)
+    # An operator may ask for its plan first while a compiler traces it with stand-ins for tensors. Irreps are made, and
+    # remembered, of real ones.
+    with _disable_current_modes():
+        group = O(3) if key[-1] in "eo" else SO(3)
+        return TensorProductPlan(FieldType(group, in_fields), FieldType(group, filter_fields), out)
 
 
 def irrep_of(group: Group, degree: int, parity: int) -> Representation:
