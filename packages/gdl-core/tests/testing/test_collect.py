@@ -124,6 +124,36 @@ def test_the_variant_without_a_file_checks_the_groups_of_core(tmp_path):
     assert done.returncode == 0 and "6 passed" in done.stdout, done.stdout + done.stderr
 
 
+TWO_CASES = """
+import dataclasses
+from gdl_core.plugins import PluginManager, hookimpl
+from gdl_core.testing import parametrize_with_checks
+import gdl_toy_plugin
+
+class Twice(gdl_toy_plugin.Toy):
+    @hookimpl
+    def gdl_cases(self, component):
+        for case in super().gdl_cases(component):
+            yield case
+            yield dataclasses.replace(case, name="again")
+
+manager = PluginManager(entry_points=(), environ={})
+manager.register_module("toy", Twice({"Conv": "layer", "Mean": "readout"}))
+
+@parametrize_with_checks("toy", manager=manager)
+def test_conformance(check, case):
+    check(case)
+"""
+
+
+def test_the_first_cases_alone_are_checked_on_request(tmp_path):
+    (tmp_path / "test_toy.py").write_text(TWO_CASES)
+    options = ("-p", "gdl_core.testing.pytest_plugin", "-k", "check_repr or check_signature", "-vv")
+    every, first = (run(tmp_path, *options, *more).stdout for more in ((), ("--gdl-first-case",)))
+    assert "6 passed" in every and every.count("-again-check_repr") == 2, every
+    assert "4 passed, " in first and "-again-" not in first and first.count("check_signature") == 2, first
+
+
 def test_the_variant_without_a_file_asks_for_the_plugin():
     class Metafunc:
         class config:

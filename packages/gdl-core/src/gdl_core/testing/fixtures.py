@@ -1,6 +1,8 @@
 """Fixtures; import them in a `conftest.py`, or run pytest with `-p gdl_core.testing.pytest_plugin`."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,3 +18,21 @@ def isolated_plugins() -> Iterator[PluginManager]:
     """
     with plugins.replaced(PluginManager(entry_points=(), environ={})) as manager:
         yield manager
+
+
+@pytest.fixture(scope="session")
+def shared_data(pytestconfig: pytest.Config) -> Callable[[str], Path]:
+    """A function from the name of a folder of real data to its path, which skips the test where it is absent.
+
+    The folders lie in `GDL_SHARED_DATA`, else in the nearest `shared/data` at or above pytest's root.
+    """
+    chosen = os.environ.get("GDL_SHARED_DATA")
+    above = (place / "shared" / "data" for place in (pytestconfig.rootpath, *pytestconfig.rootpath.parents))
+    root = Path(chosen) if chosen else next((place for place in above if place.is_dir()), Path("shared", "data"))
+
+    def find(name: str) -> Path:
+        if not (root / name).is_dir():
+            pytest.skip(f"the data set {name} is not on this machine (GDL_SHARED_DATA names another folder)")
+        return root / name
+
+    return find

@@ -7,9 +7,10 @@ It is named on the command line and has no `pytest11` entry point, which would l
 
 import pytest
 
-from gdl_core.testing.fixtures import isolated_plugins
+from gdl_core.testing.fixtures import isolated_plugins, shared_data
+from gdl_core.testing.subject import Subject
 
-__all__ = ["isolated_plugins", "pytest_addoption"]
+__all__ = ["isolated_plugins", "pytest_addoption", "pytest_collection_modifyitems", "shared_data"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,3 +22,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME",
         help="check the components of this plugin; may be repeated",
     )
+    group.addoption(
+        "--gdl-first-case",
+        action="store_true",
+        help="check each component on the first of its cases only, where another run has them all",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the checks of further cases if `--gdl-first-case` is given."""
+    if not config.getoption("gdl_first_case"):
+        return
+    first: dict[tuple, str] = {}  # cases are collected in their order
+    kept, further = [], []
+    for item in items:
+        subject = getattr(item, "callspec", None) and item.callspec.params.get("case")
+        if isinstance(subject, Subject) and subject.component is not None and subject.case is not None:
+            key = (subject.manager, subject.component.full_name)
+            (kept if first.setdefault(key, subject.case.name) == subject.case.name else further).append(item)
+        else:
+            kept.append(item)
+    config.hook.pytest_deselected(items=further)
+    items[:] = kept
