@@ -88,6 +88,7 @@ from .layers.sage import SAGEConv as SAGEConv
 from .layers.sgc import SGConv as SGConv
 from .layers.transformer_conv import TransformerConv as TransformerConv
 from .models.char_transformer import CharTransformer as CharTransformer
+from .models.gated import GatedNetwork as GatedNetwork
 from .models.gnn import GIN as GIN
 from .models.gnn import gat as gat
 from .models.gnn import gcn as gcn

@@ -76,3 +76,39 @@ def write_text(folder: Path, length: int = 2000):
     """Write `input.txt`, one sentence again and again."""
     sentence = "To be, or not to be: that is the question.\n"
     (folder / "input.txt").write_text((sentence * (length // len(sentence) + 1))[:length])
+
+
+def write_traffic(folder: Path, times: int = 200, sensors: int = 5, seed: int = 0):
+    """Write speeds that wander on a ring of sensors, and the ring with weights, as Los-loop has them."""
+    draw = np.random.default_rng(seed)
+    speeds = 50 + np.cumsum(draw.normal(size=(times, sensors)), 0)
+    names = ",".join(str(100 + sensor) for sensor in range(sensors))
+    rows = "\n".join(",".join(f"{speed:.3f}" for speed in row) for row in speeds)
+    (folder / "los_speed.csv").write_text(f"{names}\n{rows}\n")
+    near = np.eye(sensors) + 0.5 * (np.roll(np.eye(sensors), 1, 0) + np.roll(np.eye(sensors), -1, 0))
+    (folder / "los_adj.csv").write_text("\n".join(",".join(map(str, row)) for row in near) + "\n")
+
+
+def write_molecules(folder: Path, molecules: int = 40):
+    """Write a table of chains of carbon, every second one with an alcohol; the value is the number of atoms."""
+    column = "measured log solubility in mols per litre"
+    chains = ["C" * (2 + number % 5) + "O" * (number % 2) for number in range(molecules)]
+    rows = "\n".join(f'"molecule, {chain}",{len(chain)}.0,{chain} ' for chain in chains)
+    (folder / "esol_delaney-processed.csv").write_text(f"name,{column},smiles\n{rows}\n")
+
+
+def write_proteins(folder: Path, chains: int = 6, residues: int = 9, seed: int = 0):
+    """Write helices of amino acids drawn at random, two chains for each part."""
+    draw = np.random.default_rng(seed)
+    count = chains * residues
+    place = np.arange(residues)
+    turn = np.deg2rad(100) * place
+    alpha = np.stack([2.3 * np.cos(turn), 2.3 * np.sin(turn), 1.5 * place], -1)
+    atoms = alpha[:, None] + np.array([[-0.9, -0.8, -0.6], [0, 0, 0], [0.4, 1.3, 0.7], [-0.1, 2.0, 1.5]])
+    np.savez(
+        folder / "promod3_structuredb_3000.npz",
+        ptr=np.arange(chains + 1) * residues,
+        seq=np.frombuffer(b"ACDEFGHIKLMNPQRSTVWYX", np.uint8)[draw.integers(0, 21, count)],
+        coords_N_CA_C_O_cA=np.rint(100 * np.tile(atoms, (chains, 1, 1))).astype(np.int16),
+        split=np.arange(chains) % 3,
+    )

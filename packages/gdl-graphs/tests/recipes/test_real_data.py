@@ -15,7 +15,9 @@ DATA = {
     "citeseer-gat": ("planetoid", (1, 1, 1)),
     "cora": ("planetoid", (1, 1, 1)),
     "cora-gat": ("planetoid", (1, 1, 1)),
+    "esol": ("moleculenet", (904, 112, 112)),
     "shakespeare": ("text_tinyshakespeare", (1_003_726, 871, 871)),
+    "traffic": ("traffic", (1437, 147, 390)),
     "tu": ("tu/dgcnn_format", (3330, 369, 411)),
     "zinc": ("zinc250k_part", (10_000, 1000, 1000)),
 }

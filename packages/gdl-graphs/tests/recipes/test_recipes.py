@@ -23,13 +23,21 @@ SMALL = {
     "citeseer-gat": ("write_planetoid", {"name": "citeseer", "classes": 6}, ["--model.in_channels", "12"]),
     "cora": ("write_planetoid", {}, ["--model.in_channels", "12"]),
     "cora-gat": ("write_planetoid", {}, ["--model.in_channels", "12"]),
+    "esol": (
+        "write_molecules",
+        {},
+        ["--model.channels", "8", "--model.walk_channels", "4", "--model.layers", "1", "--model.heads", "2"]
+        + ["--loader.batch_size", "8"],
+    ),
     "karate": (None, {}, []),
+    "proteins": ("write_proteins", {}, ["--model.channels", "8", "--data.k", "4", "--loader.batch_size", "2"]),
     "shakespeare": (
         "write_text",
         {},
         ["--data.context", "16", "--model.context", "16", "--model.channels", "16", "--model.blocks", "1"]
         + ["--trainer.limit_train_batches", "3"],
     ),
+    "traffic": ("write_traffic", {}, ["--model.channels", "8", "--model.layers", "1"]),
     "tu": ("write_tu", {}, ["--model.in_type", "3", "--model.hidden", "8", "--loader.valid_fraction", "0.2"]),
     "zinc": (
         "write_zinc",
@@ -83,7 +91,7 @@ def test_a_recipe_trains_on_small_data(name, small):
     assert again == pytest.approx({key: run.metrics[key] for key in again}, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ["cora", "cora-gat", "karate", "tu", "zinc"])
+@pytest.mark.parametrize("name", ["cora", "cora-gat", "esol", "karate", "proteins", "traffic", "tu", "zinc"])
 def test_a_network_on_graphs_is_audited_from_its_checkpoint(name, small):
     run = train(f"graphs/{name}", small(name), "r")
     model, signal, _ = load_model(run.checkpoint)

@@ -1,10 +1,11 @@
-"""Cases of message passing beside attention."""
+"""Cases of networks with features of edges: message passing beside attention, gated layers."""
 
 from gdl_core.plugins import Case
 
 from gdl_graphs._cases.inputs import FEATURED, GRAPH, signals
 from gdl_graphs.layers.gin import GINConv, GINEConv
 from gdl_graphs.layers.gps import GPSConv
+from gdl_graphs.models.gated import GatedNetwork
 from gdl_graphs.models.gps import GPS
 
 CASES = {
@@ -13,6 +14,11 @@ CASES = {
         Case("gine", build=lambda: GPSConv(4, GINEConv(4, 4, 2), norm="graph"), inputs=signals(FEATURED, 4)),
         Case("global", build=lambda: GPSConv(4, None, norm="layer", dropout=0.5), inputs=signals(GRAPH, 4)),
         Case("local", build=lambda: GPSConv(4, GINConv(4, 4), None, norm="none"), inputs=signals(GRAPH, 4)),
+    ],
+    ("model", "gated-network"): [
+        Case(
+            "edges", build=lambda: GatedNetwork(3, 2, 2, channels=6, layers=2, dropout=0.5), inputs=signals(FEATURED, 3)
+        ),
     ],
     ("model", "gps"): [
         Case(

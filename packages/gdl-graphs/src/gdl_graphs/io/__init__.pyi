@@ -7,6 +7,9 @@ from .graph6 import read_graph6 as read_graph6
 from .graph_set import GraphSet as GraphSet
 from .graph_set import NodeData as NodeData
 from .graph_set import select as select
+from .molecules import read_molecules as read_molecules
 from .planetoid import read_planetoid as read_planetoid
+from .proteins import read_backbones as read_backbones
+from .smiles import parse_smiles as parse_smiles
 from .tu import read_tu as read_tu
 from .zinc import read_zinc as read_zinc

@@ -66,13 +66,14 @@ def read_bytes(path: str | Path) -> bytes:
         return file.read()
 
 
-def read_table(path: str | Path, delimiter: str | None = ",", comments: str | None = None) -> np.ndarray:
+def read_table(path: str | Path, delimiter: str | None = ",", comments: str | None = None, skip: int = 0) -> np.ndarray:
     """Read a text file of numbers, ``float64[lines, columns]``; as many in each line.
 
     Args:
         path: plain or compressed.
         delimiter: between numbers; None for white space.
         comments: what a line that is left out begins with.
+        skip: how many lines before the numbers are left out.
 
     Raises:
         DataError: if something is no number, or lines differ in length; the line is named.
@@ -81,7 +82,15 @@ def read_table(path: str | Path, delimiter: str | None = ",", comments: str | No
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # of an empty file; who expects lines counts them
-                return np.loadtxt(file, np.float64, comments=comments, delimiter=delimiter, ndmin=2, encoding="utf-8")
+                return np.loadtxt(
+                    file,
+                    np.float64,
+                    comments=comments,
+                    delimiter=delimiter,
+                    ndmin=2,
+                    encoding="utf-8",
+                    skiprows=skip,
+                )
         except ValueError as error:
             if isinstance(error, UnicodeDecodeError):
                 raise DataError(f"{path}: expected a text file of numbers, got other bytes: {error}.") from error
