@@ -134,3 +134,12 @@ def test_random_types_repeat_under_their_seed_and_stay_in_their_room():
         drawn = [random_field_type(group, seed, max_channels=20) for seed in range(8)]
         assert drawn == [random_field_type(group, seed, max_channels=20) for seed in range(8)]
         assert all(0 < type.channels <= 20 for type in drawn)
+
+
+def test_a_bare_number_that_also_names_an_irrep_is_refused():
+    """Of SO(3), "1" is a vector to whoever writes it, and must not become a scalar without a word."""
+    assert FieldType(O(3), "64") == FieldType(DihedralGroup(4), "64") == FieldType.scalars(64)
+    for text in ("1", "4x0 + 1", "(0+1)"):
+        with pytest.raises(ValueError, match=r"may mean the irrep . of SO\(3\) or . invariant channels: write '1x"):
+            FieldType(SO(3), text)
+    assert FieldType(SO(3), 1) == FieldType(SO(3), "1xtrivial") == FieldType.scalars(1)

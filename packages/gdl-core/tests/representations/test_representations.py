@@ -2,10 +2,12 @@
 
 import math
 import pickle
+from itertools import islice
 
 import pytest
 import torch
 from gdl_core.derive import intertwiners
+from gdl_core.errors import UnknownNameError
 from gdl_core.groups import (
     SO,
     CyclicGroup,
@@ -20,6 +22,7 @@ from gdl_core.groups import (
     TrivialGroup,
 )
 from gdl_core.representations import Matrix, Representation, decompose
+from gdl_core.representations.field_type import algebraic
 from gdl_core.testing import check_representation, random_representation
 from torch import Tensor
 
@@ -349,8 +352,48 @@ def test_errors_name_both_sides():
         a.images(DihedralGroup(4).identity())
     with pytest.raises(TypeError, match="cannot be restricted along"):
         b.restrict(rotations_of(4))
-    with pytest.raises(TypeError, match="can be decomposed only if its group is finite"):
-        (SO(3).standard() * SO(3).standard()).decompose()
+    with pytest.raises(TypeError, match=r"irreps of SO\(5\) are not known by name"):
+        (SO(5).standard() * SO(5).standard()).decompose()
+
+
+@pytest.mark.parametrize(
+    ("group", "formula", "expected"),
+    [
+        (SO(3), "(1*2)", {"1": 1, "2": 1, "3": 1}),
+        (SO(3), "(standard*standard)", {"0": 1, "1": 1, "2": 1}),
+        (SO(3), "(1*(1*1))", {"0": 1, "1": 3, "2": 2, "3": 1}),  # spins 1, 1, 1
+        (O(3), "(1o*1o)", {"0e": 1, "1e": 1, "2e": 1}),
+        (O(3), "(1o*(1o*1o))", {"0o": 1, "1o": 3, "2o": 2, "3o": 1}),
+        (SO(2), "(1*2)", {"1": 1, "3": 1}),
+        (SO(2), "(1*1)", {"0": 2, "2": 1}),
+        (O(2), "(1*1)", {"0": 1, "det": 1, "2": 1}),
+    ],
+)
+def test_products_of_rotations_split_as_the_tables_say(group, formula, expected):
+    """Clebsch-Gordan series; the change of basis carries the sum of the irreps to the product, and is orthogonal."""
+    rep = algebraic(group, formula)
+    found = rep.decompose()
+    assert {irrep.name: times for times, irrep in found.irreps} == expected
+    g, q = group.sample(1, torch.Generator().manual_seed(0))[0], found.change_of_basis
+    blocks = torch.block_diag(*[irrep.matrix(g) for irrep, _ in found.copies()])
+    assert torch.allclose(q @ blocks @ q.T, rep.matrix(g), atol=1e-10)
+    assert torch.allclose(q.T @ q, torch.eye(rep.dim, dtype=torch.float64), atol=1e-10)
+
+
+def test_an_irrep_of_every_group_is_asked_for_by_name():
+    for group in (DihedralGroup(4), SymmetricGroup(4), SO(2), SO(3), O(2), O(3)):
+        series = group._irrep_series()
+        assert series is not None
+        for irrep in islice(series, 5):
+            assert group.irrep(irrep.name) == irrep
+    assert SO(3).irrep("2") == SO(3).irrep(2) and O(3).irrep("1o") == O(3).irrep(1, -1)
+    with pytest.raises(UnknownNameError, match="no irrep named 'B3', its irreps 'A1', 'A2', 'B1', 'B2', 'E1'"):
+        DihedralGroup(4).irrep("B3")
+    with pytest.raises(UnknownNameError, match=r"named '1'; it has .* and its irreps '0e', '0o', '1e', '1o'"):
+        O(3).representation("1")
+    for wrong in (-1, 1.5):
+        with pytest.raises(ValueError, match="is a whole number from 0, got"):
+            SO(3).irrep(wrong)  # type: ignore[arg-type]
 
 
 def test_the_check_of_representations_can_fail():

@@ -268,3 +268,16 @@ def test_the_search_does_not_invent_embeddings():
     for small, large in (("C_6", "O_h"), ("D_6", "O_h"), ("S_4", "T_h"), ("C_4", "I")):
         with pytest.raises(ValueError, match="No embedding"):
             embedding(P(small), P(large))
+
+
+def test_spins_couple_and_parities_branch():
+    """Series of SU(2) on real spaces; what vectors and axial vectors become under O_h and D_4h."""
+    half = SU(2).irrep("1/2")
+    assert {i.name: m for m, i in (half * half).decompose().irreps} == {"0": 4, "1": 4}  # (1/2 + 1/2)² as real spaces
+    assert {i.name: m for m, i in (half * SU(2).irrep(1)).decompose().irreps} == {"1/2": 1, "3/2": 1}
+    into = embedding(P("O_h"), O(3))
+    assert branching(O(3).irrep("1o"), into) == {"T1u": 1}
+    assert branching(O(3).irrep("1e"), into) == {"T1g": 1}
+    assert branching(O(3).irrep("3o"), into) == {"A2u": 1, "T1u": 1, "T2u": 1}
+    assert branching(O(3).irrep("2e"), embedding(P("D_4h"), O(3))) == {"A1g": 1, "B1g": 1, "B2g": 1, "Eg": 1}
+    assert branching(P("O").irrep("T2"), embedding(P("D_4"), P("O"))) == {"B2": 1, "E": 1}

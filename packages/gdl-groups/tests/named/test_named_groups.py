@@ -8,7 +8,7 @@ import pytest
 import torch
 from gdl_core.derive import intertwiners
 from gdl_core.errors import UnknownNameError
-from gdl_core.groups import FiniteGroup
+from gdl_core.groups import FiniteGroup, O
 from gdl_core.testing import check_group
 from gdl_core.testing.algebra import check_representation, named_representations
 from gdl_groups.named import (
@@ -151,15 +151,41 @@ def test_the_table_makes_groups_from_their_usual_names():
     assert len({cls for cls in GROUPS.values() if isinstance(cls, type)}) >= 26
 
 
+def test_usual_spellings_lead_to_the_group():
+    """What a letter means alone and with an argument, symbols of chemistry and crystals, signatures and fields."""
+    spelled = {
+        "O": PointGroup("O"),
+        "O(3)": O(3),
+        "O(2)": O(2),
+        "Oh": PointGroup("O_h"),
+        "C4v": PointGroup("C_4v"),
+        "D_5h": PointGroup("D_5h"),
+        "m-3m": PointGroup("O_h"),
+        "-1": PointGroup("C_i"),
+        "SO(1,3)": Lorentz(3),
+        "O(1, 2)": Lorentz(2, full=True),
+        "SL(2,C)": SL(2, "complex"),
+        "GL(3,R)": GL(3),
+        " SU(3) ": SU(3),
+    }
+    assert {name: group(name) for name in spelled} == spelled
+
+
 @pytest.mark.parametrize(
     ("name", "error", "sentence"),
     [
         ("Lorenz(3)", UnknownNameError, "Did you mean 'Lorentz'"),
         ("O_g", UnknownNameError, "There is no group 'O_g'"),
-        ("SO(3, 4)", ValueError, "has arguments that the group does not take"),
+        ("SO(3, 4)", ValueError, "has other arguments than the group takes"),
         ("SO(x)", ValueError, "'SO\\(x\\)' is not how a group is written"),
         ("SO(1)", ValueError, "SO takes a whole number of at least 2"),
-        ("p4m", ValueError, "has arguments that the group does not take"),
+        ("p4m", ValueError, r"has other arguments than the group takes, p4m\(n: int\)"),
+        ("D4", UnknownNameError, r"Did you mean 'D\(4\)' \(of the plane\) or 'D_4' \(of space\)"),
+        ("A5", UnknownNameError, r"Did you mean 'A\(5\)' \(even permutations\)\?$"),
+        ("SU3", UnknownNameError, r"Did you mean 'SU\(3\)'"),
+        ("SO(3", UnknownNameError, "There is no group"),
+        ("GL(2,C)", ValueError, "is not how a group is written"),
+        (3, TypeError, "named by a string such as 'SO\\(3\\)' or 'O_h', got 3"),
     ],
 )
 def test_unknown_names_and_arguments_raise_a_sentence(name, error, sentence):

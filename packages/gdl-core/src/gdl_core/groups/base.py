@@ -2,7 +2,9 @@
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import torch
@@ -69,9 +71,20 @@ class Group(ABC):
             return found
         names = sorted(known)
         raise UnknownNameError(
-            f"{self!r} has no representation named {name!r}; it has {', '.join(names)} and its irreps."
+            f"{self!r} has no representation named {name!r}; it has {', '.join(names)}{self._irreps_in_words()}."
             + closest(name, names)
         )
+
+    def irrep(self, name: "str | int | float", /) -> "Representation":
+        """Return the real irreducible representation called `name`, such as `"T1"`, `"1o"`, `"3/2"` or 2.
+
+        Raises:
+            UnknownNameError: if no irrep of that name is known.
+        """
+        found = self._irrep(str(name))
+        if found is None:
+            raise UnknownNameError(f"{self!r} has no irrep named {name!r}{self._irreps_in_words(', ')}.")
+        return found
 
     def trivial(self) -> "Representation":
         """Return the one-dimensional representation that does nothing."""
@@ -86,6 +99,18 @@ class Group(ABC):
     def _irrep(self, name: str) -> "Representation | None":
         """Return the irreducible representation called `name`, or None. Subclasses override it."""
         return None
+
+    def _irrep_series(self) -> "Iterator[Representation] | None":
+        """Yield every irrep, the smallest first, or return None if they are not known. Subclasses override it."""
+        return None
+
+    def _irreps_in_words(self, link: str = " and ") -> str:
+        series = self._irrep_series()
+        if series is None:
+            return ""
+        names = [irrep.name for irrep in islice(series, 11)]
+        shown = ", ".join(repr(name) for name in names[:10])
+        return f"{link}its irreps {shown}{', …' if len(names) > 10 else ''}"
 
     @cached_property
     def key(self) -> str:

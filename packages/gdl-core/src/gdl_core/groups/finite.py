@@ -1,7 +1,7 @@
 """Finite groups: from elements, or from generators by closure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -171,6 +171,9 @@ class FiniteGroup(Group):
         if self.order is not None and self.order > 4096:
             return None
         return next((irrep for irrep in self.irreps() if irrep.name == name), None)
+
+    def _irrep_series(self) -> "Iterator[Representation] | None":
+        return None if self.order is not None and self.order > 4096 else iter(self.irreps())
 
     def _named_representations(self) -> dict:
         return super()._named_representations() | {"regular": self.regular}

@@ -1,6 +1,8 @@
 """SO(m) and O(m), with the irreps of SO(2), O(2), SO(3) and O(3)."""
 
 import math
+from collections.abc import Iterator
+from itertools import chain, count
 from typing import TYPE_CHECKING
 
 import torch
@@ -31,8 +33,10 @@ class SO(LieGroup):
         found[:, :, 0] *= torch.linalg.det(found).sign()[:, None]
         return found
 
-    def irrep(self, degree: int) -> "Representation":
-        """Return the irrep of frequency (m = 2) or degree (m = 3) `degree`."""
+    def irrep(self, degree: int | str, /) -> "Representation":
+        """Return the irrep of frequency (m = 2) or degree (m = 3) `degree`, a number or its name."""
+        if isinstance(degree, str):
+            return super().irrep(degree)
         if self.m == 2:
             return planar_irrep(self, degree)
         if self.m == 3:
@@ -41,6 +45,9 @@ class SO(LieGroup):
 
     def _irrep(self, name: str) -> "Representation | None":
         return self.irrep(int(name)) if name.isdigit() and self.m in (2, 3) else None
+
+    def _irrep_series(self) -> "Iterator[Representation] | None":
+        return (self.irrep(degree) for degree in count()) if self.m in (2, 3) else None
 
 
 class O(LieGroup):  # noqa: E742
@@ -64,8 +71,10 @@ class O(LieGroup):  # noqa: E742
         """Draw Haar-distributed orthogonal matrices, `[count, m, m]`."""
         return haar_orthogonal(count, self.m, generator)
 
-    def irrep(self, degree: int, parity: int = 1) -> "Representation":
-        """Return the irrep of O(2) of frequency `degree`, or of O(3) of degree `degree` and parity ±1."""
+    def irrep(self, degree: int | str, parity: int = 1) -> "Representation":
+        """Return the irrep of O(2) of frequency `degree`, or of O(3) of degree `degree` and parity ±1, or by name."""
+        if isinstance(degree, str):
+            return super().irrep(degree)
         if self.m == 2:
             return planar_irrep(self, degree)
         if self.m == 3:
@@ -79,10 +88,19 @@ class O(LieGroup):  # noqa: E742
         return found.rename("det", endomorphism="real") if self.m == 2 else found  # O(3) calls this irrep "0o"
 
     def _irrep(self, name: str) -> "Representation | None":
+        if self.m == 2 and name == "det":
+            return self.determinant()
         if self.m == 2 and name.isdigit():
             return self.irrep(int(name))
         if self.m == 3 and name[:-1].isdigit() and name[-1] in "eo":
             return self.irrep(int(name[:-1]), 1 if name[-1] == "e" else -1)
+        return None
+
+    def _irrep_series(self) -> "Iterator[Representation] | None":
+        if self.m == 3:
+            return (self.irrep(degree, parity) for degree in count() for parity in (1, -1))
+        if self.m == 2:
+            return chain((self.irrep(0), self.determinant()), (self.irrep(frequency) for frequency in count(1)))
         return None
 
 
@@ -90,6 +108,7 @@ def planar_irrep(group: LieGroup, frequency: int) -> "Representation":
     """Return the action of SO(2) or O(2) on the frequency: R(k·angle), and a reflection conjugates it."""
     from gdl_core.representations import Matrix, Trivial
 
+    _check_degree("frequency", frequency)
     if frequency == 0:
         return Trivial(group, "0")
     kind = "complex" if isinstance(group, SO) else "real"
@@ -104,6 +123,11 @@ def planar_irrep(group: LieGroup, frequency: int) -> "Representation":
         return frequency * a
 
     return Matrix(group, str(frequency), 2, matrix, derivative=derivative, orthogonal=True, endomorphism=kind)
+
+
+def _check_degree(what: str, value: object) -> None:
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(f"The {what} of an irrep is a whole number from 0, got {value!r}.")
 
 
 def spherical_algebra(degree: int) -> Tensor:
@@ -164,6 +188,7 @@ def spherical_irrep(group: LieGroup, degree: int, name: str, parity: int | None)
     """Return the Wigner D matrices of degree `degree`, real, as exp of the rotation vector times the generators."""
     from gdl_core.representations import Matrix, Trivial
 
+    _check_degree("degree", degree)
     if degree == 0 and parity in (None, 1):
         return Trivial(group, name)
     generators = spherical_algebra(degree)

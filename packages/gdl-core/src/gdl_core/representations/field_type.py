@@ -23,8 +23,8 @@ class FieldType:
 
     Args:
         group: the group that acts on the features.
-        fields: a string such as `"16x0e+8x1o"` or `"8xregular"` (`"64"` alone means 64 invariant channels), or pairs
-            (multiplicity, representation or name).
+        fields: a string such as `"16x0e+8x1o"` or `"8xregular"` (`"64"` alone means 64 invariant channels where it
+            is no name of an irrep), a number of invariant channels, or pairs (multiplicity, representation or name).
 
     The field `c x ρ` occupies `c · dim ρ` neighbouring channels, component-major: reshaped `[dim ρ, c]`. A field
     type is a value: it compares by content and its repr makes it again.
@@ -199,6 +199,11 @@ def _terms(text: str) -> list[str]:
 
 def _term(group: Group, term: str) -> tuple[int, Representation]:
     if term.isdigit():
+        if len(group.algebra()) and group._irrep(term) is not None:  # "1" of SO(3) is a vector to whoever writes it
+            raise ValueError(
+                f"{term!r} may mean the irrep {term} of {group!r} or {term} invariant channels: "
+                f"write '1x{term}' or '{term}xtrivial'."
+            )
         return int(term), group.trivial()
     match = re.fullmatch(r"(\d+)\s*x\s*(.+)", term)
     count, name = (int(match[1]), match[2]) if match else (1, term)

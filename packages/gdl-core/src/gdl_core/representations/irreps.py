@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gdl_core.groups.finite import FiniteGroup
 
 ENDOMORPHISM_DIM = {"real": 1, "complex": 2, "quaternionic": 4}
+MAX_TRIED = 1000  # irreps of an infinite group that are tried before a decomposition gives up
 
 
 @dataclass(frozen=True)
@@ -127,12 +128,23 @@ def _endomorphisms(irrep: Representation) -> Tensor:
 
 
 def multiplicities(rep: Representation) -> list[tuple[int, Representation]]:
-    """Return how often each irrep of a finite group occurs: m = <χ_ρ, χ_ψ> / <χ_ψ, χ_ψ>."""
-    group = rep.group
-    elements = group.elements()  # type: ignore[attr-defined]
+    """Return how often each real irrep occurs in a representation.
+
+    Of a finite group by characters, m = <χ_ρ, χ_ψ> / <χ_ψ, χ_ψ>; of SO(2), O(2), SO(3), O(3) and other compact groups
+    whose irreps are known in order, by the number of maps that commute with the group.
+
+    Raises:
+        TypeError: if the irreps of the group are not known.
+        ArithmeticError: if irreps are missing after the first 1000, as in representations that do not split.
+    """
+    from gdl_core.groups.finite import FiniteGroup
+
+    if not isinstance(rep.group, FiniteGroup):
+        return [(len(maps) // ENDOMORPHISM_DIM[irrep.endomorphism or "real"], irrep) for irrep, maps in _embedded(rep)]
+    elements = rep.group.elements()
     character = rep.character(elements)
     found = []
-    for irrep in group.irreps():  # type: ignore[attr-defined]
+    for irrep in rep.group.irreps():
         other = irrep.character(elements)
         count = round(float((character * other).mean() / other.square().mean()))
         if count:
@@ -140,45 +152,82 @@ def multiplicities(rep: Representation) -> list[tuple[int, Representation]]:
     return found
 
 
+def _embedded(rep: Representation) -> list[tuple[Representation, Tensor]]:
+    """Return the irreps in a representation of an infinite group, each with all maps into it, `[k, d, d_irrep]`."""
+    series = rep.group._irrep_series()
+    if series is None:
+        raise TypeError(f"The irreps of {rep.group!r} are not known by name, so {rep!r} cannot be decomposed.")
+    found, missing = [], rep.dim
+    for irrep in islice(series, MAX_TRIED):
+        if missing == 0:
+            return found
+        maps = commutant_basis(irrep, rep)
+        if len(maps):
+            found.append((irrep, maps))
+            missing -= irrep.dim * len(maps) // ENDOMORPHISM_DIM[irrep.endomorphism or "real"]
+    if missing:
+        raise ArithmeticError(f"{missing} of {rep.dim} dimensions of {rep!r} lie in none of {MAX_TRIED} irreps.")
+    return found
+
+
 def decompose(rep: Representation) -> Decomposition:
-    """Decompose a representation of a finite group into irreps, by averaging and Schur's lemma.
+    """Decompose a representation of a finite group, or of a compact one whose irreps are known, by Schur's lemma.
 
     Raises:
-        TypeError: if the group is not finite and the decomposition is not known from how `rep` was built.
+        TypeError: if the irreps of the group are not known, or the group is infinite and `rep` is not orthogonal.
+        ArithmeticError: see `multiplicities`.
     """
     known = rep.known_decomposition()
     if known is not None:
         return known
     from gdl_core.groups.finite import FiniteGroup
 
-    group = rep.group
-    if not isinstance(group, FiniteGroup):
-        raise TypeError(f"{rep!r} can be decomposed only if its group is finite or its irreps are known.")
-    elements = group.elements()
+    if isinstance(rep.group, FiniteGroup):
+        found, back = _averaged(rep)
+    elif rep.is_orthogonal:
+        found, back = _embedded(rep), torch.eye(rep.dim, dtype=torch.float64)
+    else:
+        raise TypeError(f"{rep!r} of the infinite group {rep.group!r} must be orthogonal to be decomposed.")
+    columns, irreps = [], []
+    for irrep, maps in found:
+        copies = _independent(irrep, maps)
+        irreps.append((len(copies), irrep))
+        columns.extend(copies)
+    basis = torch.cat(columns, 1)
+    if basis.shape[0] != basis.shape[1]:
+        raise ArithmeticError(f"Decomposing {rep!r} found {basis.shape[1]} of {basis.shape[0]} dimensions.")
+    return Decomposition(tuple(irreps), back @ basis)
+
+
+def _averaged(rep: Representation) -> tuple[list[tuple[Representation, Tensor]], Tensor]:
+    """Return random elements of Hom(irrep, ρ') for each irrep of a finite group, and B with ρ = B ρ' B⁻¹ orthogonal."""
+    elements = rep.group.elements()  # type: ignore[attr-defined]
     matrices = rep.matrix(elements)
     root, back = _unitary_root(rep, matrices)
     matrices = root @ matrices @ back  # orthogonal now
-    columns, irreps = [], multiplicities(rep)
     draw = torch.Generator().manual_seed(0)
-    for count, irrep in irreps:
-        inner = irrep.matrix(elements)
-        algebra = endomorphisms(irrep)
-        size = ENDOMORPHISM_DIM[irrep.endomorphism or "real"]
-        trials = torch.randn(count * size + 2, rep.dim, irrep.dim, generator=draw, dtype=torch.float64)
-        maps = _average(matrices, trials, inner)  # random elements of Hom(irrep, rep)
-        kept: list[Tensor] = []
-        for candidate in maps:
-            for other in kept:
-                span = other @ algebra  # [t, d, irrep.dim], mutually orthogonal, each of norm sqrt(irrep.dim)
-                weights = torch.einsum("tij,ij->t", span, candidate) / irrep.dim
-                candidate = candidate - torch.einsum("t,tij->ij", weights, span)
-            norm = candidate.norm()
-            if norm > 1e-6 and len(kept) < count:
-                kept.append(candidate * (irrep.dim**0.5 / norm))
-        if len(kept) != count:
-            raise ArithmeticError(f"Decomposing {rep!r} found {len(kept)} of {count} copies of {irrep!r}.")
-        columns.extend(kept)
-    return Decomposition(tuple(irreps), back @ torch.cat(columns, 1))
+    found = []
+    for count, irrep in multiplicities(rep):
+        size = count * ENDOMORPHISM_DIM[irrep.endomorphism or "real"] + 2
+        trials = torch.randn(size, rep.dim, irrep.dim, generator=draw, dtype=torch.float64)
+        found.append((irrep, _average(matrices, trials, irrep.matrix(elements))))
+    return found, back
+
+
+def _independent(irrep: Representation, maps: Tensor) -> list[Tensor]:
+    """Return orthogonal embeddings of copies of an irrep, from maps that span them all."""
+    algebra = endomorphisms(irrep)
+    kept: list[Tensor] = []
+    for candidate in maps:
+        scale = candidate.norm()
+        for other in kept:
+            span = other @ algebra  # [t, d, irrep.dim], mutually orthogonal, each of norm sqrt(irrep.dim)
+            weights = torch.einsum("tij,ij->t", span, candidate) / irrep.dim
+            candidate = candidate - torch.einsum("t,tij->ij", weights, span)
+        norm = candidate.norm()
+        if norm > 1e-6 * scale.clamp_min(1.0):
+            kept.append(candidate * (irrep.dim**0.5 / norm))
+    return kept
 
 
 def _unitary_root(rep: Representation, matrices: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,7 @@
 """Every group by its usual name."""
 
 import ast
+import inspect
 import re
 from collections.abc import Callable
 from functools import partial
@@ -43,20 +44,61 @@ GROUPS: dict[str, Callable[..., Group]] = {
 def group(name: str) -> Group:
     """Return the group called `name`: a key of `GROUPS`, with arguments in parentheses where it takes some.
 
+    Point groups go by any symbol that `PointGroup` takes and `GROUPS` does not mean otherwise: `"D_5h"`, `"Oh"`,
+    `"m-3m"`. `"SO(1,3)"` and `"O(1,3)"` are the Lorentz groups, `"SL(2,C)"` and `"SL(2,R)"` say over which numbers.
+
     >>> group("O_h"), group("SO(3)"), group("p4m(4)"), group("Lorentz(3, full=True)"), group("D(5)")
     (PointGroup('O_h'), SO(3), WallpaperGroup('p4m', 4), Lorentz(3, full=True), DihedralGroup(5))
 
     Raises:
-        UnknownNameError: for a name that is not in the table.
+        TypeError: if `name` is no string.
+        UnknownNameError: for a name that is not in the table, or could mean two groups.
         ValueError: for arguments that the group does not take.
     """
-    if name in GROUPS:
-        return _call(name, GROUPS[name], "()")
-    match = re.fullmatch(r"(\w+)(\(.*\))", name)
-    if match is None or match[1] not in GROUPS:
-        stem = match[1] if match else name
-        raise UnknownNameError(f"There is no group {name!r} in gdl_groups.named.GROUPS.{closest(stem, GROUPS)}")
-    return _call(name, GROUPS[match[1]], match[2])
+    if not isinstance(name, str):
+        raise TypeError(f"A group is named by a string such as 'SO(3)' or 'O_h', got {name!r}.")
+    match = re.fullmatch(r"([^()]*?)\s*(\(.*\))?", name.strip())
+    stem, arguments = (match[1], match[2]) if match else (name, None)
+    if name.strip() in GROUPS:  # "Spin(3)" is a name with its parentheses
+        return _call(name, GROUPS[name.strip()], "()")
+    if stem in POINTS_AND_FAMILIES and arguments is not None:
+        return _family(name, stem, arguments)
+    if stem in GROUPS:
+        return _call(name, GROUPS[stem], arguments or "()")
+    if arguments is None and not re.fullmatch(r"[CDSA]\d+|[1-9]", stem):
+        try:
+            return PointGroup(stem)
+        except ValueError:
+            pass
+    raise UnknownNameError(f"There is no group {name!r} in gdl_groups.named.GROUPS.{_meant(stem)}")
+
+
+# Letters that are a group of their own and, with arguments, a family.
+POINTS_AND_FAMILIES: dict[str, Callable[..., Group]] = {"O": O, "SO": SO, "SL": SL, "GL": GL}
+
+
+def _family(name: str, stem: str, arguments: str) -> Group:
+    """Return the group `stem` of these arguments: O and SO take a signature too, SL and GL the field of numbers."""
+    signature = re.fullmatch(r"\(1,\s*(\d+)\)", arguments)
+    if signature and stem in ("O", "SO"):
+        return Lorentz(int(signature[1]), full=stem == "O")
+    field = re.fullmatch(r"\((\d+),\s*([RC])\)", arguments)
+    if field and stem in ("SL", "GL") and (stem, field[2]) != ("GL", "C"):
+        return SL(int(field[1]), "complex") if field[2] == "C" else POINTS_AND_FAMILIES[stem](int(field[1]))
+    return _call(name, POINTS_AND_FAMILIES[stem], arguments)
+
+
+def _meant(stem: str) -> str:
+    """Say what a name could mean: turns of the plane or of space, permutations, or something spelled alike."""
+    letter, number = stem[:1].upper(), stem[1:].lstrip("_")
+    if letter in ("C", "D", "S", "A") and number.isdigit():
+        of = {"C": "turns of the plane", "D": "of the plane", "S": "permutations", "A": "even permutations"}[letter]
+        point = "" if letter == "A" or f"{letter}_{number}" not in GROUPS else f" or '{letter}_{number}' (of space)"
+        return f" Did you mean '{letter}({number})' ({of}){point}?"
+    sized = re.fullmatch(r"([A-Za-z]+?)(\d+)", stem)
+    if sized and sized[1] in GROUPS:
+        return f" Did you mean '{sized[1]}({sized[2]})'?"
+    return closest(stem, GROUPS)
 
 
 def _call(name: str, factory: Callable[..., Group], arguments: str) -> Group:
@@ -67,7 +109,10 @@ def _call(name: str, factory: Callable[..., Group], arguments: str) -> Group:
     try:
         return factory(*plain, **named)
     except TypeError as error:
-        raise ValueError(f"{name!r} has arguments that the group does not take: {error}.") from error
+        stem = name.partition("(")[0]
+        raise ValueError(
+            f"{name!r} has other arguments than the group takes, {stem}{inspect.signature(factory)}."
+        ) from error
 
 
 def _arguments(text: str) -> tuple[list, dict]:

@@ -1,5 +1,7 @@
 """U(n) and SU(n) as real matrices, the unit quaternions, and the spin representations of SU(2)."""
 
+from collections.abc import Iterator
+from itertools import count
 from typing import TYPE_CHECKING
 
 import torch
@@ -64,6 +66,9 @@ class U(MatrixGroup):
         irrep = planar_irrep(self, int(name))
         return irrep if irrep.dim == 1 else irrep.rename(name, "complex")
 
+    def _irrep_series(self) -> "Iterator[Representation] | None":
+        return (self.irrep(frequency) for frequency in count()) if self.n == 1 else None
+
 
 class SU(MatrixGroup):
     """The unitary matrices of C^n of determinant 1, as real matrices `[2n, 2n]` on (real parts, imaginary parts).
@@ -101,8 +106,10 @@ class SU(MatrixGroup):
         found = super().standard()
         return found if self.n == 2 else found.rename("standard", "complex")  # of SU(2) it is the irrep "1/2"
 
-    def irrep(self, spin: float) -> "Representation":
-        """Return the irrep of SU(2) of a spin in 0, 0.5, 1, …; raise NotImplementedError for other n."""
+    def irrep(self, spin: float | str, /) -> "Representation":
+        """Return the irrep of SU(2) of a spin in 0, 0.5, 1, … or of its name; raise NotImplementedError for other n."""
+        if isinstance(spin, str):
+            return super().irrep(spin)
         if self.n != 2:
             raise NotImplementedError(f"The irreps of {self!r} are not tabulated; build products of 'standard'.")
         return spin_irrep(self, spin, quaternion_of_su2)
@@ -110,6 +117,9 @@ class SU(MatrixGroup):
     def _irrep(self, name: str) -> "Representation | None":
         spin = spin_of_name(name) if self.n == 2 else None
         return None if spin is None else self.irrep(spin)
+
+    def _irrep_series(self) -> "Iterator[Representation] | None":
+        return (self.irrep(doubled / 2) for doubled in count()) if self.n == 2 else None
 
 
 class UnitQuaternions(Group):
@@ -149,13 +159,18 @@ class UnitQuaternions(Group):
 
         return Matrix(self, "standard", 4, left_matrix, derivative=left_matrix, orthogonal=True)
 
-    def irrep(self, spin: float) -> "Representation":
-        """Return the irrep of a spin in 0, 0.5, 1, …"""
+    def irrep(self, spin: float | str, /) -> "Representation":
+        """Return the irrep of a spin in 0, 0.5, 1, … or of its name."""
+        if isinstance(spin, str):
+            return super().irrep(spin)
         return spin_irrep(self, spin, lambda g: g)
 
     def _irrep(self, name: str) -> "Representation | None":
         spin = spin_of_name(name)
         return None if spin is None else self.irrep(spin)
+
+    def _irrep_series(self) -> "Iterator[Representation] | None":
+        return (self.irrep(doubled / 2) for doubled in count())
 
     def _named_representations(self) -> dict:
         return super()._named_representations() | {"standard": self.standard}
