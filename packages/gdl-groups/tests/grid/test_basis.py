@@ -194,6 +194,40 @@ def test_regular_fields_have_n_kernels_for_each_ring_and_harmonic():
         assert len(kernel_basis(group.standard(), group.regular(), group.regular(), 5, Rings.of(5))) == 15 * n
 
 
+# Dimensions that escnn 1.0.11 finds with R2Conv and R3Conv, frequencies_cutoff=2.0 and its rings, for each kernel size,
+# from each irrep to each. Its kernels of regular fields also span what ours do without moments (to its float32).
+ESCNN = [
+    (SO(2), "0 1 2 3", {3: "2220 2622 2242 0224", 5: "3 4 4 2 4 10 6 6 4 6 8 4 2 6 4 6"}),
+    (O(2), "0 det 1 2 3", {3: "20110 02110 11311 11121 00112", 5: "30221 03221 22533 22342 11323"}),
+    (
+        CyclicGroup(8),
+        "0 1 2 3 4",
+        {
+            3: "22200 26220 22422 02262 00222",
+            5: "3 4 4 2 2 4 10 6 8 2 4 6 10 6 4 2 8 6 10 4 2 2 4 4 3",
+            7: "4 6 8 6 4 6 16 12 16 6 8 12 16 12 8 6 16 12 16 6 4 6 8 6 4",
+        },
+    ),
+    (SO(3), "0 1 2", {3: "211 142 124", 5: "322 275 259"}),
+    (CyclicGroup(4), "trivial regular", {3: "2 6 6 24", 5: "5 15 15 60", 7: "8 28 28 112"}),
+    (CyclicGroup(6), "trivial regular", {3: "2 6 6 36", 5: "3 15 15 90", 7: "6 28 28 168"}),
+    (DihedralGroup(4), "trivial regular", {3: "2 6 6 48", 5: "4 15 15 120", 7: "6 28 28 224"}),
+    (DihedralGroup(6), "trivial regular", {3: "2 6 6 72", 5: "3 15 15 180", 7: "5 28 28 336"}),
+    (DihedralGroup(8), "trivial regular", {3: "2 6 6 96", 5: "3 15 15 240"}),
+    (PointGroup("O"), "trivial regular", {3: "2 10 10 240"}),
+]
+
+
+@pytest.mark.parametrize(("group", "names", "found"), ESCNN, ids=lambda value: str(value)[:24])
+def test_sampled_kernel_spaces_have_the_dimensions_of_another_library(group, names, found):
+    reps = [group.representation(name) for name in names.split()]
+    for size, text in found.items():
+        rings = Rings.of(size, moments=-1)
+        ours = [len(kernel_basis(group.standard(), a, b, size, rings)) for a in reps for b in reps]
+        short = len(text.replace(" ", "")) == len(ours)  # single figures, a row of the table together
+        assert ours == [int(value) for value in (text.replace(" ", "") if short else text.split())]
+
+
 def lines(n):
     """The field of functions on lines through the centre: C_n permutes half as many components as it has elements."""
     group = CyclicGroup(n)
