@@ -15,14 +15,17 @@ def interpret() -> None:
             draw = torch.Generator().manual_seed(0)
             v = torch.randn(7, 3, generator=draw, dtype=torch.float64).to(dtype)
             g = torch.randn(7, (degree + 1) ** 2, generator=draw, dtype=torch.float64).to(dtype)
+            v[-1] = 0
             for kernel, arguments in (
-                (spherical_harmonics, (v, degree)),
-                (spherical_harmonics_backward, (v, g, degree)),
+                (spherical_harmonics, (v, degree, False, "component")),
+                (spherical_harmonics, (v, degree, True, "norm")),
+                (spherical_harmonics_backward, (v, g, degree, False, "integral")),
+                (spherical_harmonics_backward, (v, g, degree, True, "component")),
             ):
                 expected, got = kernel.reference(*arguments), kernel.backend("cuda")(*arguments)
                 scale = float(expected.abs().max()) + 1
                 torch.testing.assert_close(got, expected, rtol=tolerance, atol=tolerance * scale)
-    assert spherical_harmonics.backend("cuda")(torch.zeros(0, 3), 2).shape == (0, 9)
+    assert spherical_harmonics.backend("cuda")(torch.zeros(0, 3), 2, True, "component").shape == (0, 9)
 
 
 def compile_all() -> None:
@@ -31,7 +34,7 @@ def compile_all() -> None:
 
     for kind, dtype, degree in (("*fp32", tl.float32, 3), ("*bf16", tl.float32, 2), ("*fp64", tl.float64, 1)):
         wide = "*fp64" if dtype == tl.float64 else "*fp32"
-        constants = {"DEGREE": degree, "DTYPE": dtype, "POINTS": 128}
+        constants = {"DEGREE": degree, "NORMALIZE": degree != 2, "DTYPE": dtype, "POINTS": 128}
         plain = {"v": kind, "c": wide, "out": kind, "count": "i32"}
         for function, signature in ((kernels._forward, plain), (kernels._backward, plain | {"g": kind})):
             full = {name: signature.get(name, "constexpr") for name in function.arg_names}

@@ -1,15 +1,14 @@
 """Real spherical harmonics as polynomials of the coordinates, of any degree."""
 
-import math
 from collections.abc import Sequence
 
 import torch
 from gdl_core.errors import UnknownNameError, closest
 from torch import Tensor
 
+from gdl_groups.kernels.spherical_harmonics import NORMALIZATIONS
 from gdl_groups.kernels.spherical_harmonics import spherical_harmonics as kernel
-
-NORMALIZATIONS = ("component", "norm", "integral")
+from gdl_groups.kernels.spherical_harmonics import unit as direction_and_inverse
 
 
 def spherical_harmonics(
@@ -40,19 +39,13 @@ def spherical_harmonics(
     """
     wanted = [degrees] if isinstance(degrees, int) else list(degrees)
     _check(wanted, vectors, normalization)
-    if normalize:
-        vectors = unit(vectors)
     highest = max(wanted, default=0)
-    values = kernel(vectors.reshape(-1, 3), highest).reshape(*vectors.shape[:-1], (highest + 1) ** 2)
-    if wanted == list(range(highest + 1)) and normalization == "component":
+    values = kernel(vectors.reshape(-1, 3), highest, bool(normalize), normalization)
+    values = values.reshape(*vectors.shape[:-1], (highest + 1) ** 2)
+    if wanted == list(range(highest + 1)):
         return values
     blocks = values.split([2 * degree + 1 for degree in range(highest + 1)], -1)
-    factors = {"component": lambda l: 1.0, "norm": lambda l: (2 * l + 1) ** -0.5, "integral": lambda l: _SPHERE**-0.5}
-    factor = factors[normalization]
-    return torch.cat([blocks[degree] * factor(degree) for degree in wanted] or [values[..., :0]], -1)
-
-
-_SPHERE = 4 * math.pi
+    return torch.cat([blocks[degree] for degree in wanted] or [values[..., :0]], -1)
 
 
 def unit(vectors: Tensor) -> Tensor:
@@ -60,11 +53,7 @@ def unit(vectors: Tensor) -> Tensor:
 
     Lengths are taken after division by the largest component, so that nothing overflows or vanishes.
     """
-    largest = vectors.detach().abs().amax(-1, keepdim=True)
-    positive = largest > 0
-    scaled = vectors / torch.where(positive, largest, 1)
-    square = scaled.square().sum(-1, keepdim=True)
-    return scaled * torch.where(positive, torch.where(positive, square, 1).rsqrt(), 0)
+    return direction_and_inverse(vectors)[0]
 
 
 def _check(wanted: list[int], vectors: Tensor, normalization: str) -> None:

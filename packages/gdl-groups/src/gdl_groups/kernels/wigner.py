@@ -29,7 +29,7 @@ def nodes(degree: int) -> np.ndarray:
 def weights(degree: int) -> np.ndarray:
     """Return, for each degree l <= L, the pseudo-inverse of the harmonics at the nodes, `[K, (L + 1)²]`."""
     points = torch.from_numpy(nodes(degree))
-    values = spherical_harmonics.backend("reference")(points, degree).numpy()
+    values = spherical_harmonics.backend("reference")(points, degree, False, "component").numpy()
     blocks = [values[:, l * l : (l + 1) ** 2] for l in range(degree + 1)]
     return np.concatenate([np.linalg.pinv(block.T) for block in blocks], 1)
 
@@ -39,7 +39,7 @@ def _wigner(rotations: Tensor, degrees: list[int]) -> Tensor:
     highest = max(degrees, default=0)
     frame, back = table(nodes, highest, rotations), table(weights, highest, rotations)
     points = turned(frame, rotations)
-    values = spherical_harmonics(points.flatten(0, 1), highest).unflatten(0, points.shape[:2])
+    values = spherical_harmonics(points.flatten(0, 1), highest, False, "component").unflatten(0, points.shape[:2])
     blocks = []
     for l in degrees:
         part = slice(l * l, (l + 1) ** 2)
@@ -89,7 +89,8 @@ def _backward(ctx: Any, g: Tensor) -> tuple:
     for l, part in enumerate(parts):
         shape = (*points.shape[:2], 2 * l + 1)
         slopes.append(points.new_zeros(shape) if part is None else part.reshape(shape))
-    pull = spherical_harmonics_backward(points.flatten(0, 1), torch.cat(slopes, 2).flatten(0, 1), highest)
+    joined = torch.cat(slopes, 2).flatten(0, 1)
+    pull = spherical_harmonics_backward(points.flatten(0, 1), joined, highest, False, "component")
     return torch.einsum("kna,kb->nab", pull.unflatten(0, points.shape[:2]), frame), None
 
 
