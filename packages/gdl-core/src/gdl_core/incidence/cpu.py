@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from gdl_core.incidence.precision import accumulate_in
+from gdl_core.kernels.arrays import empty
+from gdl_core.kernels.arrays import to_numpy as _numpy
 from gdl_core.kernels.cpu import compile_kernel, run_rows
 from gdl_core.kernels.prefetch_cpu import prefetch
 
@@ -182,7 +184,7 @@ def edge_dot(
     b: Tensor,
 ) -> Tensor:
     dtype = accumulate_in(a, b)
-    out = torch.empty(len(sender), a.shape[1], dtype=dtype)
+    out = empty(len(sender), a.shape[1], dtype=dtype)
     run_rows(_edge_dot, _numpy(ptr), a.shape[1] * a.shape[2], *map(_numpy, (sender, a.to(dtype), b.to(dtype), out)))
     return out
 
@@ -204,7 +206,7 @@ def segment_gather(ptr: Tensor, order: Tensor | None, row: Tensor | None, x: Ten
         return x.index_select(0, row)
     if x.dtype not in (torch.float32, torch.float64):
         return torch.repeat_interleave(x, ptr.diff(), dim=0, output_size=edges)
-    out = x.new_empty(edges, x.shape[1])
+    out = empty(edges, x.shape[1], dtype=x.dtype)
     slot = _EMPTY if order is None else order
     run_rows(_row_gather, _numpy(ptr), x.shape[1], *map(_numpy, (slot, x, out)))
     return out
@@ -213,8 +215,8 @@ def segment_gather(ptr: Tensor, order: Tensor | None, row: Tensor | None, x: Ten
 def segment_extreme(ptr: Tensor, values: Tensor, fill: float, largest: bool) -> tuple[Tensor, Tensor]:
     _check_rows(ptr, len(values))
     dtype = accumulate_in(values)
-    out = torch.empty(len(ptr) - 1, values.shape[1], dtype=dtype)
-    arg = torch.empty(out.shape, dtype=torch.int64)
+    out = empty(len(ptr) - 1, values.shape[1], dtype=dtype)
+    arg = empty(*out.shape, dtype=torch.int64)
     number = out.numpy().dtype.type
     sign = number(1 if largest else -1)
     run_rows(
@@ -232,7 +234,7 @@ def segment_extreme(ptr: Tensor, values: Tensor, fill: float, largest: bool) -> 
 def segment_softmax(ptr: Tensor, logits: Tensor) -> Tensor:
     _check_rows(ptr, len(logits))
     wide = logits.to(accumulate_in(logits))
-    out = torch.empty(wide.shape, dtype=wide.dtype)
+    out = empty(*wide.shape, dtype=wide.dtype)
     run_rows(_row_softmax, _numpy(ptr), 16 * wide.shape[1], *map(_numpy, (wide, out)))
     return out.to(logits.dtype)
 
@@ -240,20 +242,16 @@ def segment_softmax(ptr: Tensor, logits: Tensor) -> Tensor:
 def segment_softmax_backward(ptr: Tensor, p: Tensor, g: Tensor) -> Tensor:
     _check_rows(ptr, len(p))
     dtype = accumulate_in(p, g)
-    out = torch.empty(p.shape, dtype=dtype)
+    out = empty(*p.shape, dtype=dtype)
     run_rows(_row_softmax_backward, _numpy(ptr), p.shape[1], *map(_numpy, (p.to(dtype), g.to(dtype), out)))
     return out.to(p.dtype)
 
 
 def _sum(ptr: Tensor, index: Tensor, slot: Tensor, weight: Tensor, x: Tensor, mean: bool) -> Tensor:
-    out = torch.empty(len(ptr) - 1, *x.shape[1:], dtype=x.dtype)
+    out = empty(len(ptr) - 1, *x.shape[1:], dtype=x.dtype)
     arrays = map(_numpy, (index, slot, weight, x))
     run_rows(_row_sum, _numpy(ptr), x.shape[1] * x.shape[2], *arrays, mean, out.numpy())
     return out
-
-
-def _numpy(tensor: Tensor) -> np.ndarray:
-    return tensor.detach().contiguous().numpy()
 
 
 def _check_rows(ptr: Tensor, edges: int) -> None:

@@ -76,12 +76,26 @@ def run_rows(kernel: Callable[..., None], ptr: np.ndarray, width: int, *args: An
     if threads <= 1:
         kernel(0, rows, ptr, *args)
         return
-    parts = 4 * threads  # more parts than threads, so that one slow part does not hold up the rest
+    # More parts than threads, so that one slow part does not hold up the rest.
+    parts = max(threads, min(4 * threads, total * width // MIN_WORK))
     cuts = [bisect.bisect_left(range(rows), total * k // parts, key=lambda i: int(ptr[i]) + i) for k in range(parts)]
     cuts.append(rows)
-    pool = _pool(threads)
-    jobs = [pool.submit(kernel, lo, hi, ptr, *args) for lo, hi in itertools.pairwise(cuts) if lo < hi]
-    for job in jobs:
+    todo = iter([(lo, hi) for lo, hi in itertools.pairwise(cuts) if lo < hi])
+
+    def work() -> None:
+        for lo, hi in todo:
+            kernel(lo, hi, ptr, *args)
+
+    # The caller works too: where the other processors are busy, it does not wait for threads that have not begun.
+    pool = _pool(threads - 1)
+    jobs = [pool.submit(work) for _ in range(threads - 1)]
+    try:
+        work()
+    finally:
+        started = [job for job in jobs if not job.cancel()]
+        for job in started:
+            job.exception()
+    for job in started:
         job.result()
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gdl_core.kernels.arrays import empty, to_numpy
 from gdl_core.kernels.cpu import compile_kernel, run_rows
 from gdl_core.kernels.dropout import growth
 from gdl_core.kernels.philox import COUNTERS, HALVES, threshold
@@ -30,11 +31,11 @@ def _drop(lo, hi, ptr, x, seed, bound, scale, out):
 
 
 def dropout(x: Tensor, seed: Tensor, rate: float) -> Tensor:
-    wide = x.detach().to(torch.float64 if x.dtype == torch.float64 else torch.float32).contiguous()
-    out = torch.empty_like(wide)
-    count, size = wide.numel(), HALVES
+    dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+    wide, out = to_numpy(x, dtype), empty(*x.shape, dtype=dtype)
+    count, size = wide.size, HALVES
     ptr = np.minimum(np.arange(0, count + size, size, dtype=np.int64), count)
-    number = out.numpy().dtype.type
+    number = wide.dtype.type
     bound, key = np.uint32(threshold(rate, 16)), np.uint64(int(seed))
-    run_rows(_drop, ptr, 4, wide.view(-1).numpy(), key, bound, number(growth(rate)), out.view(-1).numpy())
+    run_rows(_drop, ptr, 4, wide.reshape(-1), key, bound, number(growth(rate)), out.view(-1).numpy())
     return out.to(x.dtype)

@@ -11,6 +11,7 @@ from torch.autograd import forward_ad
 from gdl_core.kernels.select import backend_for
 
 _LIBRARY = torch.library.Library("gdl", "FRAGMENT")
+_PLAIN = frozenset((Tensor, torch.nn.Parameter, type(None), bool, int, float, str))
 
 
 class Kernel:
@@ -27,7 +28,8 @@ class Kernel:
         device_of: the position of the argument whose device chooses the backend.
 
     Calling the kernel runs the operator. Under `torch.func` transforms and forward-mode differentiation, which a
-    custom operator does not support, the reference runs instead.
+    custom operator does not support, the reference runs instead. Where nobody listens at torch's dispatcher, the
+    implementation is called past it: through it a call and its derivative take a third of a millisecond.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Kernel:
         torch.library.register_fake(f"gdl::{name}", fake, lib=_LIBRARY)
         torch.library.register_autograd(f"gdl::{name}", backward, setup_context=setup_context, lib=_LIBRARY)
         self.op = getattr(torch.ops.gdl, name).default
+        self._function = _autograd_function(f"gdl::{name}", self._run, setup_context, backward)
 
     def backend(self, name: str) -> Callable[..., Any]:
         """Return the implementation called `name`, importing it if need be. Not differentiable, but `reference`."""
@@ -65,12 +68,43 @@ class Kernel:
         return self.backend(backend_for(args[self._device_of]))(*args)
 
     def __call__(self, *args: Any) -> Tensor | Any:
-        if not torch.compiler.is_compiling() and _transforming():
+        if torch.compiler.is_compiling():
+            return self.op(*args)
+        if _transforming():
             return self.reference(*args)
-        return self.op(*args)
+        if _listening() or not all(type(x) in _PLAIN for x in args):
+            return self.op(*args)
+        if torch.is_grad_enabled() and any(isinstance(x, Tensor) and x.requires_grad for x in args):
+            return self._function.apply(*args)
+        return self._run(*args)
 
     def __repr__(self) -> str:
         return f"Kernel('gdl::{self.name}')"
+
+
+def _autograd_function(
+    name: str, run: Callable[..., Any], setup_context: Callable[[Any, tuple, Any], None], backward: Callable[..., Any]
+) -> type[torch.autograd.Function]:
+    """What `torch.library.register_autograd` makes of the same formula, without the dispatcher."""
+
+    def forward(ctx: Any, *args: Any) -> Any:
+        output = run(*args)
+        setup_context(ctx, args, output)
+        return output
+
+    return type(
+        name, (torch.autograd.Function,), {"forward": staticmethod(forward), "backward": staticmethod(backward)}
+    )
+
+
+def _listening() -> bool:
+    """Whether a mode, a trace or a profiler wants to see every operator that is called."""
+    return (
+        torch.autograd._profiler_enabled()
+        or torch._C._len_torch_dispatch_stack() > 0
+        or torch._C._len_torch_function_stack() > 0
+        or torch._C._get_tracing_state() is not None
+    )
 
 
 def _transforming() -> bool:

@@ -24,14 +24,22 @@ def philox(seed, counter):
 
 @numba.njit(nogil=True)
 def philox_block(seed, first, words):
-    """words[:, j] = the words of counter `first` + j. Round by round over all of them, in vector registers."""
-    c0, c1, c2, c3 = words[0], words[1], words[2], words[3]
-    k0, k1 = np.uint32(seed), np.uint32(seed >> _32)
+    """words[:, j] = the words of counter `first` + j."""
+    c0, c1 = words[0], words[1]
     for j in range(c0.size):
         counter = first + np.uint64(j)
-        c0[j], c1[j], c2[j], c3[j] = np.uint32(counter), np.uint32(counter >> _32), 0, 0
+        c0[j], c1[j] = np.uint32(counter), np.uint32(counter >> _32)
+    philox_rounds(seed, words[0], words[1], words[2], words[3], c0.size)
+
+
+@numba.njit(nogil=True)
+def philox_rounds(seed, c0, c1, c2, c3, count):
+    """Replace `count` counters, whose halves are c0 and c1, by their words; one round of all, in vector registers."""
+    k0, k1 = np.uint32(seed), np.uint32(seed >> _32)
+    for j in range(count):
+        c2[j], c3[j] = 0, 0
     for _ in range(10):
-        for j in range(c0.size):
+        for j in range(count):
             a, b = np.uint64(c0[j]) * _M0, np.uint64(c2[j]) * _M1
             x1, x3 = c1[j], c3[j]
             c0[j], c1[j] = np.uint32(b >> _32) ^ x1 ^ k0, np.uint32(b)

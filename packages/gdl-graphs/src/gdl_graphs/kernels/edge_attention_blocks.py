@@ -7,7 +7,7 @@ row `i` to ``index[first + k]``.
 
 import numba
 import numpy as np
-from gdl_core.kernels.philox_cpu import philox
+from gdl_core.kernels.philox_cpu import philox_rounds
 from gdl_core.kernels.prefetch_cpu import prefetch  # noqa: F401  # for the loops
 from numba import types
 from numba.extending import overload
@@ -190,14 +190,27 @@ def raise_top(s, count, top, total, shrink):
 
 
 @inline
-def multipliers(m, slot, first, count, seed, bound, grow):
-    """m = grow where an edge is kept, else 0."""
+def words(heads):
+    """Room for the four words of each number of a block."""
+    return np.empty((4, heads * BLOCK), np.uint32)
+
+
+@inline
+def multipliers(m, bits, slot, first, count, seed, bound, grow):
+    """m = grow where an edge is kept, else 0; `bits` is room for `words`."""
     heads, zero = m.shape[0], m.dtype.type(0)
+    low, high = bits[0], bits[1]
     for k in range(count):
         e = slot[first + k] if slot.size else first + k
         for h in range(heads):
-            word, _, _, _ = philox(seed, np.uint64(e) * np.uint64(heads) + np.uint64(h))
-            m[h, k] = grow if word >= bound else zero
+            counter = np.uint64(e) * np.uint64(heads) + np.uint64(h)
+            low[k * heads + h], high[k * heads + h] = np.uint32(counter), np.uint32(counter >> np.uint64(32))
+    for j in range(count * heads, padded(count * heads)):
+        low[j], high[j] = 0, 0
+    philox_rounds(seed, low, high, bits[2], bits[3], padded(count * heads))
+    for h in range(heads):
+        for k in range(count):
+            m[h, k] = grow if low[k * heads + h] >= bound else zero
 
 
 @inline

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from gdl_core.incidence.precision import accumulate_in
+from gdl_core.kernels.arrays import empty, to_numpy
 from gdl_core.kernels.cpu import run_rows
 from gdl_core.kernels.philox import threshold
 from torch import Tensor
@@ -18,6 +19,7 @@ from torch import Tensor
 from gdl_graphs.kernels import edge_attention_loops as loops
 
 Four = tuple[Tensor, Tensor, Tensor, Tensor]
+_NO_EDGES = {torch.float32: np.empty((0, 0), np.float32), torch.float64: np.empty((0, 0), np.float64)}
 
 
 def edge_attention(
@@ -57,7 +59,7 @@ def gat_attention(
 ) -> Four:
     nodes = (receiver_score, sender_score, value)
     dtype, shape = accumulate_in(*nodes, bias), (len(ptr) - 1 if train else 0, *value.shape[1:])
-    more = torch.empty(shape, dtype=dtype), torch.empty(shape[:2], dtype=dtype)
+    more = empty(*shape, dtype=dtype), empty(*shape[:2], dtype=dtype)
     numbers = (negative_slope, dropout)
     return *_forward(loops.gat_forward, ptr, sender, nodes, value, bias, seed, *numbers, more), *more
 
@@ -101,7 +103,7 @@ def edge_attention_backward(
 ) -> Four:
     near, left, g = _side_by_side(query, g, lse.dtype)
     q, k, v = _arrays(lse.dtype, left, key, value)
-    dq, dk, dv = np.empty(query.shape, q.dtype), np.empty_like(k), np.empty_like(v)
+    dq, dk, dv = _like(query, key, value, dtype=lse.dtype)
     shared = _shared(bias, seed, lse, delta, g, scale, dropout)
     (rows, columns, index), work = _numpy(ptr, ptr_t, sender), 4 * g.shape[1] * g.shape[2]
     ds, windows = _windows(rows, ptr_t, g.shape[1], q.dtype, bias)
@@ -134,7 +136,7 @@ def gat_attention_backward(
     dropout: float,
 ) -> Four:
     a, b, v = _arrays(lse.dtype, receiver_score, sender_score, value)
-    da, db, dv = np.empty_like(a), np.empty_like(b), np.empty_like(v)
+    da, db, dv = _like(receiver_score, sender_score, value, dtype=lse.dtype)
     shared = _shared(bias, seed, lse, delta, g, negative_slope, dropout)
     dbias = np.empty_like(_edge_array(bias, lse.dtype))
     rows = _arrays(lse.dtype, g, sloped, delta, mean_slope)
@@ -162,7 +164,7 @@ def gatv2_attention_backward(
     dropout: float,
 ) -> Four:
     x, y, a = _arrays(lse.dtype, x_receiver, x_sender, attention)
-    dx, dy, dv = np.empty_like(x), np.empty_like(y), np.empty_like(y)
+    dx, dy, dv = _like(x_receiver, x_sender, x_sender, dtype=lse.dtype)
     near, left, g = _side_by_side(x_receiver, g, lse.dtype)
     shared = _shared(bias, seed, lse, delta, g, negative_slope, dropout)
     (rows, columns, index), work = _numpy(ptr, ptr_t, sender), 4 * g.shape[1] * g.shape[2]
@@ -198,8 +200,8 @@ def _forward(
 ) -> tuple[Tensor, Tensor]:
     """The first two results; the loop fills `more`."""
     dtype = accumulate_in(*nodes, bias)
-    out = torch.empty(len(ptr) - 1, *value.shape[1:], dtype=dtype)
-    lse = torch.empty(out.shape[:2], dtype=dtype)
+    out = empty(len(ptr) - 1, *value.shape[1:], dtype=dtype)
+    lse = empty(*out.shape[:2], dtype=dtype)
     numbers = _numbers(dtype, seed, number, dropout)
     arrays = (*_numpy(sender), *_arrays(dtype, *nodes), _edge_array(bias, dtype), *numbers)
     run_rows(loop, *_rows(ptr, out), *arrays, *_numpy(out, lse, *more))
@@ -230,7 +232,8 @@ def _side_by_side(x: Tensor, g: Tensor, dtype: torch.dtype) -> tuple[tuple[np.nd
     if x.shape != g.shape:
         (near,) = _arrays(dtype, x)
         return (near, 1), x.to(dtype), g
-    rows = torch.stack([x.to(dtype), g.to(dtype)], 1)
+    rows = empty(len(x), 2, *x.shape[1:], dtype=dtype)
+    rows[:, 0], rows[:, 1] = x.detach(), g.detach()
     (near,) = _arrays(dtype, rows.flatten(1, 2))
     return (near, 2), rows.flatten(0, 1), rows.flatten(0, 1)[1:]
 
@@ -270,7 +273,7 @@ def _results(
 
 
 def _edge_array(bias: Tensor | None, dtype: torch.dtype) -> np.ndarray:
-    return _arrays(dtype, torch.empty(0, 0) if bias is None else bias)[0]
+    return _NO_EDGES[dtype] if bias is None else to_numpy(bias, dtype)
 
 
 def _rows(ptr: Tensor, out: Tensor) -> tuple[np.ndarray, int]:
@@ -279,8 +282,13 @@ def _rows(ptr: Tensor, out: Tensor) -> tuple[np.ndarray, int]:
 
 
 def _arrays(dtype: torch.dtype, *tensors: Tensor) -> list[np.ndarray]:
-    return _numpy(*(t.to(dtype) for t in tensors))
+    return [to_numpy(t, dtype) for t in tensors]
 
 
 def _numpy(*tensors: Tensor) -> list[np.ndarray]:
-    return [t.detach().contiguous().numpy() for t in tensors]
+    return [to_numpy(t) for t in tensors]
+
+
+def _like(*tensors: Tensor, dtype: torch.dtype) -> list[np.ndarray]:
+    """Room for results of the shapes of `tensors`."""
+    return _numpy(*(empty(*t.shape, dtype=dtype) for t in tensors))

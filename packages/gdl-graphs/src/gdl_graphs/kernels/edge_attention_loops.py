@@ -21,7 +21,7 @@ ROWS = 64  # receivers whose part of the gradient of GATv2's attention vector is
 @compile_kernel
 def dot_forward(lo, hi, ptr, index, query, key, value, bias, scale, seed, bound, grow, out, lse):
     heads, kind, slot = value.shape[1], value.dtype, index[:0]
-    s, m = b.blocks(heads, kind), b.blocks(heads, kind)
+    s, m, bits = b.blocks(heads, kind), b.blocks(heads, kind), b.words(heads)
     part = np.empty((1, heads, value.shape[2]), kind)
     top, total, shrink = np.empty(heads, kind), np.empty(heads, kind), np.empty(heads, kind)
     for i in range(lo, hi):
@@ -33,7 +33,7 @@ def dot_forward(lo, hi, ptr, index, query, key, value, bias, scale, seed, bound,
             b.dot_scores(s, i, query, key, bias, slot, index, first, count, scale)
             b.raise_top(s, count, top, total, shrink)
             if bound > 0:
-                b.multipliers(m, slot, first, count, seed, bound, grow)
+                b.multipliers(m, bits, slot, first, count, seed, bound, grow)
                 b.multiply(s, m, count)
             b.accumulate(out, i, part, shrink, first == ptr[i], s, value, index, first, count)
         b.finish(out, lse, i, top, total)
@@ -44,6 +44,7 @@ def gat_forward(lo, hi, ptr, index, own, other, value, bias, slope, seed, bound,
     """And sloped[i] = sum p m leaky' value[j], mean_slope[i] = sum p leaky', unless they are empty."""
     heads, kind, slot, train = value.shape[1], value.dtype, index[:0], mean_slope.size > 0
     s, w, m = b.blocks(heads, kind), b.blocks(heads, kind), b.blocks(heads, kind)
+    bits = b.words(heads)
     part, other_part = np.empty((1, heads, value.shape[2]), kind), np.empty((1, heads, value.shape[2]), kind)
     top, total, shrink, steep = (
         np.empty(heads, kind),
@@ -62,7 +63,7 @@ def gat_forward(lo, hi, ptr, index, own, other, value, bias, slope, seed, bound,
             b.gat_scores(s, w, i, own, other, bias, slot, index, first, count, slope)
             b.raise_top(s, count, top, total, shrink)
             if bound > 0:
-                b.multipliers(m, slot, first, count, seed, bound, grow)
+                b.multipliers(m, bits, slot, first, count, seed, bound, grow)
             if train:
                 b.multiply(w, s, count)
                 b.add_sums(steep, shrink, w, count)
@@ -82,7 +83,7 @@ def gat_forward(lo, hi, ptr, index, own, other, value, bias, slope, seed, bound,
 @compile_kernel
 def gatv2_forward(lo, hi, ptr, index, own, other, attention, bias, slope, seed, bound, grow, out, lse):
     heads, kind, slot = other.shape[1], other.dtype, index[:0]
-    s, m = b.blocks(heads, kind), b.blocks(heads, kind)
+    s, m, bits = b.blocks(heads, kind), b.blocks(heads, kind), b.words(heads)
     part = np.empty((1, heads, other.shape[2]), kind)
     top, total, shrink = np.empty(heads, kind), np.empty(heads, kind), np.empty(heads, kind)
     for i in range(lo, hi):
@@ -93,7 +94,7 @@ def gatv2_forward(lo, hi, ptr, index, own, other, attention, bias, slope, seed, 
             b.gatv2_scores(s, i, own, other, attention, bias, slot, index, first, count, slope)
             b.raise_top(s, count, top, total, shrink)
             if bound > 0:
-                b.multipliers(m, slot, first, count, seed, bound, grow)
+                b.multipliers(m, bits, slot, first, count, seed, bound, grow)
                 b.multiply(s, m, count)
             b.accumulate(out, i, part, shrink, first == ptr[i], s, other, index, first, count)
         b.finish(out, lse, i, top, total)
@@ -129,6 +130,7 @@ def dot_senders(
     heads, kind, one = value.shape[1], value.dtype, value.dtype.type(1)
     place, edge = np.empty(BLOCK, index.dtype), np.empty(BLOCK, slot.dtype)
     s, d, m = b.blocks(heads, kind), b.blocks(heads, kind), b.blocks(heads, kind)
+    bits = b.words(heads)
     t, ones = np.zeros((2, heads, BLOCK), kind), np.ones(heads, kind)
     part_key, part = np.empty((1, heads, key.shape[2]), kind), np.empty((1, heads, value.shape[2]), kind)
     for j in range(lo, hi):
@@ -147,7 +149,7 @@ def dot_senders(
             b.dots(d, j, value, g, place, 0, count, one)
             b.edge_statistics(t, statistics, index, first, count)
             if bound > 0:
-                b.multipliers(m, edge, 0, count, seed, bound, grow)
+                b.multipliers(m, bits, edge, 0, count, seed, bound, grow)
             b.score_gradients(s, d, m, t, count, bound > 0)
             _store(ds, edge, d, 0, count, offset)
             _scale(d, scale, count)
@@ -188,6 +190,7 @@ def gat_senders(
     """down[j] = sum ds leaky', dvalue[j] = sum p m g[i], dbias = ds leaky'."""
     heads, kind, one = value.shape[1], value.dtype, value.dtype.type(1)
     s, d, m = b.blocks(heads, kind), b.blocks(heads, kind), b.blocks(heads, kind)
+    bits = b.words(heads)
     slopes = b.blocks(heads, kind)
     t, part, ones = np.zeros((2, heads, BLOCK), kind), np.empty((1, heads, value.shape[2]), kind), np.ones(heads, kind)
     for j in range(lo, hi):
@@ -201,7 +204,7 @@ def gat_senders(
             b.dots(d, j, value, g, index, first, count, one)
             b.edge_statistics(t, statistics, index, first, count)
             if bound > 0:
-                b.multipliers(m, slot, first, count, seed, bound, grow)
+                b.multipliers(m, bits, slot, first, count, seed, bound, grow)
             b.score_gradients(s, d, m, t, count, bound > 0)
             b.multiply(d, slopes, count)
             _store(dbias, slot, d, first, count, 0)
@@ -239,6 +242,7 @@ def gatv2_senders(
     heads, kind, one = own.shape[1], own.dtype, own.dtype.type(1)
     place, edge = np.empty(BLOCK, index.dtype), np.empty(BLOCK, slot.dtype)
     s, d, m = b.blocks(heads, kind), b.blocks(heads, kind), b.blocks(heads, kind)
+    bits = b.words(heads)
     part = np.empty((1, heads, own.shape[2]), kind)
     t, ones = np.zeros((2, heads, BLOCK), kind), np.ones(heads, kind)
     for j in range(lo, hi):
@@ -257,7 +261,7 @@ def gatv2_senders(
             b.dots(d, j, own, g, place, 0, count, one)
             b.edge_statistics(t, statistics, index, first, count)
             if bound > 0:
-                b.multipliers(m, edge, 0, count, seed, bound, grow)
+                b.multipliers(m, bits, edge, 0, count, seed, bound, grow)
             b.score_gradients(s, d, m, t, count, bound > 0)
             _store(ds, edge, d, 0, count, offset)
             b.accumulate_slopes(down, j, d, own, other, place, 0, count, slope)

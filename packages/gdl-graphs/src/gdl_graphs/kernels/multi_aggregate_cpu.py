@@ -6,6 +6,8 @@ A row is read in blocks that stay in the first-level cache, so that each statist
 import numpy as np
 import torch
 from gdl_core.incidence.precision import accumulate_in
+from gdl_core.kernels.arrays import empty
+from gdl_core.kernels.arrays import to_numpy as _numpy
 from gdl_core.kernels.cpu import compile_kernel, run_rows
 from gdl_core.kernels.prefetch_cpu import prefetch
 from torch import Tensor
@@ -180,8 +182,8 @@ def sender_statistics(
     smallest: bool,
 ) -> tuple[Tensor, Tensor]:
     dtype, rows, channels, extremes = accumulate_in(x, weight), len(ptr) - 1, x.shape[1], largest + smallest
-    values = torch.empty(rows, total + variance + extremes, channels, dtype=dtype)
-    edges = torch.empty(rows, extremes, channels, dtype=torch.int32)
+    values = empty(rows, total + variance + extremes, channels, dtype=dtype)
+    edges = empty(rows, extremes, channels, dtype=torch.int32)
     flags = (total, variance, largest, smallest)
     arrays = map(_numpy, (sender, _weights(weight, dtype), x.to(dtype)))
     run_rows(_row_statistics, _numpy(ptr), values.shape[1] * channels, *arrays, *flags, *map(_numpy, (values, edges)))
@@ -205,7 +207,7 @@ def sender_statistics_backward(
     smallest: bool,
 ) -> tuple[Tensor, Tensor]:
     dtype = coefficient.dtype
-    dx = torch.empty(len(ptr_t) - 1, coefficient.shape[2], dtype=dtype)
+    dx = empty(len(ptr_t) - 1, coefficient.shape[2], dtype=dtype)
     dw = torch.empty(0 if weight is None else len(sender), dtype=dtype)
     tensors = (receiver_t, perm, _weights(weight, dtype), x.to(dtype), coefficient, edge)
     run_rows(
@@ -222,7 +224,3 @@ def sender_statistics_backward(
 
 def _weights(weight: Tensor | None, dtype: torch.dtype) -> Tensor:
     return torch.empty(0, dtype=dtype) if weight is None else weight.to(dtype)
-
-
-def _numpy(tensor: Tensor) -> np.ndarray:
-    return tensor.detach().contiguous().numpy()
