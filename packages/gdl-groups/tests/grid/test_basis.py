@@ -238,8 +238,8 @@ def lines(n):
     ("into", "out", "size"),
     [
         (CyclicGroup(8).regular(), CyclicGroup(8).regular(), 5),
-        (DihedralGroup(6).regular(), DihedralGroup(6).regular(), 3),
-        (lines(12), lines(12).group.regular(), 5),
+        (DihedralGroup(6).regular(), DihedralGroup(6).regular(), 5),
+        (lines(16), lines(16).group.regular(), 5),
         (CyclicGroup(16).regular(), lines(16), 5),
         (PointGroup("O").regular(), PointGroup("O").regular(), 3),
     ],

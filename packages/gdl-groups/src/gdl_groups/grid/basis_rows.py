@@ -8,7 +8,7 @@ from gdl_core.representations import Representation
 from torch import Tensor
 from torch.nn import functional
 
-WORTH, CERTIFIED = 4, 1e-9  # so many times fewer products, or it is not worth two more calls
+WORTH, MANY, CERTIFIED = 4, 100, 1e-9  # so many times fewer products, of so many kernels: else more calls cost more
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,11 @@ def rows_of(
     group, count = out.group, sum(sampled.shape[0] * sampled.shape[1] for sampled in functions.values())
     k, d_out, d_in, taps = matrices.shape
     dense, rows = k * d_out * d_in * taps, d_in * count * (k + d_out * taps)
-    if not (isinstance(group, FiniteGroup) and out.is_permutation and into.is_permutation) or WORTH * rows > dense:
+    if (
+        not (isinstance(group, FiniteGroup) and out.is_permutation and into.is_permutation)
+        or k < MANY
+        or WORTH * rows > dense
+    ):
         return None
     elements = group.elements()
     reached = out.images(elements)[:, 0]
