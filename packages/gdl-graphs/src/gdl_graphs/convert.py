@@ -41,8 +41,10 @@ def from_networkx(
 
     Raises:
         ValueError: if some edges (nodes) have the attribute and others do not.
-        TypeError: if an attribute is not made of numbers.
+        TypeError: if it is no NetworkX graph, or an attribute is not made of numbers.
     """
+    if not hasattr(graph, "nodes") or not hasattr(graph, "is_directed"):
+        raise TypeError(f"from_networkx takes a NetworkX graph, got {type(graph).__name__}.")
     nodes: list[Hashable] = list(graph.nodes)
     number = {node: place for place, node in enumerate(nodes)}
     edges = list(graph.edges(data=True))

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from gdl_core.geometry.domain import Domain
 from gdl_core.geometry.layer import Coarsening, Part, Readout, Refinement
-from gdl_core.geometry.pointwise import MODULES, Pointwise
+from gdl_core.geometry.pointwise import MODULES, Dropout, Pointwise
 from gdl_core.representations.field_type import FieldType
 
 
@@ -16,7 +16,7 @@ class Blueprint(nn.Module):
     Args:
         parts: equivariant linear maps B, nonlinearities σ, coarsenings P, a readout A, and after the readout any
             `torch.nn` modules (a function of invariants is invariant). Elementwise modules such as `nn.ReLU()` become
-            `Pointwise` of the running type.
+            `Pointwise` of the running type, `nn.Dropout` the `Dropout` that zeroes whole copies of a field.
         domain: the domain that inputs live on. On grids its shape is only an example: other sizes work.
 
     Calling: `net(x)` for inputs on `domain` (or, on a grid, of another size), `net(x, domain)` in general. Returns a
@@ -128,12 +128,12 @@ def _check(parts: Sequence[nn.Module]) -> list[nn.Module]:
                 running = FieldType.scalars(part.out_features) if isinstance(part, nn.Linear) else running
                 checked.append(part)
                 continue
-            if running is None or not isinstance(part, MODULES):
+            if running is None or not isinstance(part, (*MODULES, nn.Dropout)):
                 raise TypeError(
                     f"layer {position} ({type(part).__name__}) is a plain module: before the readout a Blueprint "
                     "takes Layer, Coarsening, Refinement, or an elementwise module after a typed layer."
                 )
-            part = Pointwise(running, part)
+            part = Dropout(running, part.p) if isinstance(part, nn.Dropout) else Pointwise(running, part)
         if running is not None and part.in_type != running:
             raise TypeError(
                 f"layer {position} ({type(part).__name__}) expects {part.in_type!r}, {before} gives {running!r}."

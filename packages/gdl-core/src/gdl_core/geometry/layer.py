@@ -101,6 +101,9 @@ def domain_of(x: Tensor, domain: Domain | None, layer: Part, kind: type[D], want
     where = type(layer).__name__
     if not isinstance(domain, kind):
         got = "no domain" if domain is None else f"{domain}"
+        if isinstance(domain, Tensor):  # not its numbers
+            hint = "; a domain is made of it, as by from_edge_index" if domain.dim() == 2 and len(domain) == 2 else ""
+            got = f"a tensor {list(domain.shape)}{hint}"
         raise TypeError(f"{where} {wants}, got {got}.")
     domain.check(x, where)
     return domain

@@ -10,7 +10,8 @@ from torch import Tensor
 from gdl_core.incidence.sorting import sort_edges
 from gdl_core.pytree import TensorDataclass, tensor_dataclass
 
-_INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+_INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.uint16, torch.uint32)
+_UNSIGNED = (torch.uint16, torch.uint32)
 MAX_EDGES = 2**31 - 2**12  # int32 with room for the last chunk of a kernel
 
 
@@ -46,6 +47,8 @@ class Incidence(TensorDataclass):
         """
         sender, receiver = torch.as_tensor(sender), torch.as_tensor(receiver)
         _check_ends(sender, receiver)
+        if sender.dtype in _UNSIGNED or receiver.dtype in _UNSIGNED:  # PyTorch can hardly compare them
+            sender, receiver = sender.long(), receiver.long()
         edges = sender.shape[0]
         for name, size in (("num_senders", num_senders), ("num_receivers", num_receivers), ("edges", edges)):
             if not 0 <= size < MAX_EDGES:

@@ -4,6 +4,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -45,17 +46,20 @@ def check_count(count: Any, what: str) -> int:
     return whole
 
 
-def offsets(sizes: int | Sequence[int]) -> tuple[Tensor, Tensor]:
+def offsets(sizes: int | Sequence[int] | Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
     """Return `ptr[b + 1]` and `owner[n]` for samples of the given sizes; one number is one sample.
 
     Raises:
         ValueError: if a size is negative. TypeError: if it is not a whole number.
     """
-    sizes = list(sizes) if isinstance(sizes, Sequence) else [sizes]
-    sizes = [check_count(size, f"The number of points of sample {place}") for place, size in enumerate(sizes)]
-    counts = torch.tensor(sizes, dtype=torch.int64)
+    several = isinstance(sizes, Sequence) or (isinstance(sizes, Tensor | np.ndarray) and sizes.ndim == 1)
+    given: list[Any] = (
+        list(sizes) if isinstance(sizes, Sequence) else np.asarray(sizes).tolist() if several else [sizes]
+    )
+    checked = [check_count(size, f"The number of points of sample {place}") for place, size in enumerate(given)]
+    counts = torch.tensor(checked, dtype=torch.int64)
     ptr = torch.nn.functional.pad(counts.cumsum(0), (1, 0)).int()
-    return ptr, torch.repeat_interleave(torch.arange(len(sizes), dtype=torch.int32), counts)
+    return ptr, torch.repeat_interleave(torch.arange(len(checked), dtype=torch.int32), counts)
 
 
 def join_offsets(domains: Sequence[Points]) -> tuple[Tensor, Tensor]:

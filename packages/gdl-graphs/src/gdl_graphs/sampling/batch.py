@@ -70,6 +70,7 @@ def sample(
 
     Raises:
         ValueError: if a seed is no node or comes twice, a fan-out is negative, or `pad_to` is too small.
+        TypeError: if seeds are no integers.
         DataError: if the files of the store are damaged.
 
     Source: Hamilton, Ying, Leskovec (NeurIPS 2017), algorithm 2, with sets instead of multisets.
@@ -79,7 +80,10 @@ def sample(
     wrong = [fanout for fanout in fanouts if fanout < _ALL]
     if wrong:
         raise ValueError(f"A fan-out is a number of edges from 0, or -1 for all, got {wrong[0]}.")
-    frontier = torch.as_tensor(seeds, dtype=torch.int64).cpu().numpy()
+    given = torch.as_tensor(seeds)
+    if given.numel() and (given.is_floating_point() or given.dtype == torch.bool):
+        raise TypeError(f"Seeds are whole numbers, got {given.dtype}; of a mask, mask.nonzero()[:, 0].")
+    frontier = given.long().cpu().numpy()
     _check_seeds(store, frontier)
     key = tuple(np.uint64(number % 2**64) for number in (seed, epoch))
     table = _Table(frontier)
