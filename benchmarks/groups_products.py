@@ -10,7 +10,9 @@
 Prints Markdown tables. e3nn's product is compiled as e3nn does by default; its edges are sorted by receiver, and its
 weights are ours. Values and gradients are compared first, then both run in pairs, in both orders: medians, and the
 median of the paired ratios. `scaling` shows ours alone beside the number of products per edge and channel, Σ over paths
-of (2 l1 + 1)(2 l2 + 1), and the nonzero Clebsch-Gordan coefficients, which are needed once per node. `memory` is the
+of (2 l1 + 1)(2 l2 + 1), the nonzero Clebsch-Gordan coefficients, which are needed once per node, and the size of
+features, filters, weights and results with their gradients, each of which forward + backward touches at least once; it
+makes three times the products. `memory` is the
 growth of the process over one forward and backward pass beside the tensors that are given and returned, and beside the
 messages `[e, c]` that e3nn makes; each in a process of its own. `compile` is the first call of new processes, without
 and with compiled code on disk. Gradients of features, filters and weights are all asked for, as for forces.
@@ -108,8 +110,9 @@ def against(degrees: list[int], nodes: int, edges: int, channels: int, pairs: in
 
 def scaling(degrees: list[int], nodes: int, edges: int, channels: int, pairs: int) -> None:
     print(f"### Growth with the degree: {nodes} nodes, {edges} edges, {channels} channels, float32\n")
-    print("| L | paths | products per edge and channel | nonzero coefficients | forward, ms | forward + backward, ms |")
-    print("|---|---|---|---|---|---|")
+    head = ["L", "paths", "products per edge and channel", "nonzero coefficients", "MB given and returned"]
+    head += ["forward, ms", "forward + backward, ms", "10⁹ products per s, forward", "forward + backward"]
+    print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
     for degree in degrees:
         plan = plan_of(degree, channels)
         inc, leaves, g = problem(plan, nodes, edges)
@@ -117,15 +120,19 @@ def scaling(degrees: list[int], nodes: int, edges: int, channels: int, pairs: in
         for run in runs(partial(tensor_product_conv, plan, inc, *leaves), leaves, g):
             run()
             samples = []
-            for _ in range(2 * pairs):
+            for _ in range(2 * pairs if degree < 4 else 3):  # the larger ones take long enough to be steady
                 start = time.perf_counter()
                 run()
                 samples.append(time.perf_counter() - start)
             times.append(1e3 * median(samples))
         products = sum((2 * path.degrees[0] + 1) * (2 * path.degrees[1] + 1) for path in plan.paths)
         nonzero = sum(len(coupling_entries(*path.degrees)[1]) for path in plan.paths)
+        megabytes = 4 * (2 * sum(leaf.numel() for leaf in leaves) + 2 * g.numel()) / 2**20
+        rates = [passes * products * edges * channels / (1e6 * ms) for passes, ms in zip((1, 3), times)]
+        cells = [f"{times[0]:.1f}", f"{times[1]:.1f}", f"{rates[0]:.1f}", f"{rates[1]:.1f}"]
         print(
-            f"| {degree} | {len(plan.paths)} | {products} | {nonzero} | {times[0]:.1f} | {times[1]:.1f} |", flush=True
+            f"| {degree} | {len(plan.paths)} | {products} | {nonzero} | {megabytes:.0f} | " + " | ".join(cells) + " |",
+            flush=True,
         )
     print()
 
