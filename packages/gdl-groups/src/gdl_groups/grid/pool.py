@@ -11,6 +11,7 @@ from torch.nn import functional
 
 Size = int | tuple[int, ...]
 _MAX = {1: functional.max_pool1d, 2: functional.max_pool2d, 3: functional.max_pool3d}
+_MEAN = {1: functional.avg_pool1d, 2: functional.avg_pool2d, 3: functional.avg_pool3d}
 _CONV = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 
 
@@ -144,6 +145,10 @@ class AvgPool(CentredPool):
         grid = grid_of(x, domain, self, self.in_type)
         rows = self._windows(grid)
         channels, d = x.shape[1], grid.ndim
+        if self.weights == "uniform":
+            for axis, row in enumerate(rows):
+                x = extend(x, axis + 2, -row.before, row.n + row.after, grid.boundary[axis])
+            return _MEAN[d](x, [row.size for row in rows], [row.stride for row in rows]), self._coarse(grid, rows)
         for axis, row in enumerate(rows):  # one axis at a time: the filter is separable
             x = extend(x, axis + 2, -row.before, row.n + row.after, grid.boundary[axis])
             taps = getattr(self, f"taps{axis if len(self.size) > 1 else 0}").to(x.dtype)
