@@ -12,6 +12,7 @@ from gdl_core.representations import FieldType, as_type
 from torch import Tensor, nn
 
 from gdl_groups.frames import canonical_frame, centred, frames
+from gdl_groups.geometric.graph import GeometricGraph
 
 Method = Literal["average", "frame", "canonical"]
 MAX_ELEMENTS = 1024
@@ -84,6 +85,11 @@ class Symmetrize(Layer):
                 if symmetry == "orthogonal" and isinstance(type.group, SO) and not type.is_invariant:
                     raise TypeError(f"Reflections do not act on {type!r}: take a type of O({type.group.m}).")
             return
+        if isinstance(symmetry.domain, GeometricGraph):
+            raise TypeError(
+                f"Symmetrize takes a symmetry of a geometric graph by its name, since every batch is another domain: "
+                f"give 'rotation' or 'orthogonal' and method='frame' or 'canonical', got {symmetry.name!r} itself."
+            )
         if method not in ("average", "canonical"):
             raise TypeError(f"Symmetrize over {symmetry.group!r} takes 'average' or 'canonical', got {method!r}.")
         self.domain = symmetry.domain
