@@ -171,5 +171,5 @@ def test_a_symmetry_of_atoms_is_taken_by_name():
     from gdl_groups import GeometricGraph
 
     graph = GeometricGraph.from_positions(torch.eye(3))
-    with pytest.raises(TypeError, match="by its name.*give 'rotation' or 'orthogonal'.*got 'rotation' itself"):
+    with pytest.raises(TypeError, match=r"by its name.*give 'rotation' or 'orthogonal'.*got 'rotation' itself"):
         Symmetrize(torch.nn.Identity(), graph.symmetries()["rotation"], 1, 1)
