@@ -93,7 +93,7 @@ class SE3Attention(Layer):
         incidence, plan = graph.incidence, self.key_plan
         ends = (sent, harmonics, keys, self.query(x))
         _, _, slope = tensor_product_edges(*structure(incidence), *ends, plan.key, False)  # by the weights: q · (x ⊗ Y)
-        logits = (keys * slope).new_zeros(len(r), self.heads).index_add(1, self.head_of_key, keys * slope)
+        logits = (keys * slope).new_zeros(r.shape[0], self.heads).index_add(1, self.head_of_key, keys * slope)
         logits = logits / max(plan.out_type.channels / self.heads, 1.0) ** 0.5
         open_ = self.radial.envelope(r).to(x.dtype)[:, None] * segment_softmax(incidence, logits)
         total = gather(incidence, reduce(incidence, open_), "receiver")

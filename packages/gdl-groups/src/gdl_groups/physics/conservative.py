@@ -1,11 +1,11 @@
 """`Conservative`: forces and stress as derivatives of an energy."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from gdl_core.geometry import Domain
 from torch import Tensor, nn
-from torch.utils._pytree import _register_namedtuple
+from torch.utils import _pytree
 
 from gdl_groups.geometric.graph import GeometricGraph
 
@@ -18,7 +18,7 @@ class Prediction(NamedTuple):
     stress: Tensor | None = None  # [b, d, d]
 
 
-_register_namedtuple(Prediction, serialized_type_name="gdl.Prediction")  # for torch.export
+_pytree._register_namedtuple(Prediction, serialized_type_name="gdl.Prediction")  # for torch.export
 
 
 class Conservative(nn.Module):
@@ -28,7 +28,9 @@ class Conservative(nn.Module):
     autograd and can be differentiated again wherever gradients are on, so that forces can be learnt. Where they are off
     (`torch.no_grad()`), energies and forces come out without a history.
 
-    `torch.compile` and `torch.export` follow no derivative inside a module; `trace(head, x, graph)` is for them.
+    `head.compile()` compiles it in place, derivatives and their derivatives included. `torch.compile(head)` and
+    `torch.export` follow no derivative inside a module: the first runs the head as it is, and with `fullgraph=True`
+    refuses; `trace(head, x, graph)` is for it, and `physics.program.export` for the second.
 
     Args:
         model: `model(x, domain) -> [b, 1]` or `[b]`, one energy per sample.
@@ -53,6 +55,10 @@ class Conservative(nn.Module):
             raise TypeError(f"Conservative needs positions: call it as head(x, geometric_graph), got {domain}.")
         if self.stress and domain.cell is None:
             raise ValueError("Conservative(stress=True) needs a cell, got a graph in open space.")
+        if torch.compiler.is_dynamo_compiling():
+            from gdl_groups.physics.uncompiled import run  # not before, because it loads Dynamo, which takes a second
+
+            return run(self, x, domain)
         if torch.is_inference_mode_enabled():  # its tensors cannot be differentiated, copies can
             with torch.inference_mode(False), torch.no_grad():
                 return self.forward(x.clone(), domain.map_tensors(torch.clone))
@@ -89,6 +95,16 @@ class Conservative(nn.Module):
             return Prediction(energy, -slopes[0], stress)
         return Prediction(energy.detach(), -slopes[0], None if stress is None else stress.detach())
 
+    def compile(self, **options: Any) -> None:
+        """Compile the head in place: calls trace it at first and then run the compiled trace, training included.
+
+        Args:
+            options: of `torch.compile`.
+        """
+        from gdl_groups.physics.program import CompiledHead
+
+        self._compiled_call_impl = CompiledHead(self, **options)
+
     def extra_repr(self) -> str:
         return f"stress={self.stress}"
 
@@ -113,33 +129,43 @@ def trace(head: Conservative, x: Tensor, graph: GeometricGraph) -> Traced:
     Args:
         head: in the mode (training or evaluation) and of the dtype that it will run in.
         x: ``[n, c]``, an example.
-        graph: its domain: batches of other sizes may follow, but with cells and `splits` where it has them.
+        graph: its domain, of at least two points and two edges: batches of other sizes may follow, but with cells and
+            `splits` where it has them.
 
     Raises:
-        ValueError: if forces or their gradients, measured on the example, are not those of `head`.
+        ValueError: if forces or their gradients, measured on the example, are not those of `head`; if it computes in a
+            way that only fits the sizes of the example.
     """
     # Here, because the last of them imports SymPy, which takes a second.
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.fx.experimental.proxy_tensor import make_fx
     from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
 
-    head(x, graph)  # what is made at the first call (tables, kernels) must not be made of stand-ins
-    mode = FakeTensorMode(allow_non_fake_inputs=True, shape_env=ShapeEnv())
+    x, graph = several(x, graph)
+    head.forward(x, graph)  # what is made at the first call (tables, kernels) must not be made of stand-ins
+    shapes = ShapeEnv()
+    mode = FakeTensorMode(allow_non_fake_inputs=True, shape_env=shapes)
 
     def sized(tensor: Tensor, axis: int = 0) -> Tensor:
         """A stand-in whose axis `axis` may have any length, whatever other lengths it happens to equal."""
         sizes = [DimDynamic.DYNAMIC if place == axis else DimDynamic.STATIC for place in range(tensor.dim())]
         return mode.from_tensor(tensor.detach(), symbolic_context=StatelessSymbolicContext(dynamic_sizes=sizes))
 
-    example = graph.map_tensors(sized)
-    if graph.incidence.splits is not None:
-        example = example.replace(incidence=example.incidence.replace(splits=sized(graph.incidence.splits, 1)))
+    leaves, spec = _pytree.tree_flatten(graph)
+    stand_ins = iter([sized(tensor, axis) for tensor, axis in sized_axes(graph)])
+    example = _pytree.tree_unflatten([next(stand_ins) if isinstance(leaf, Tensor) else leaf for leaf in leaves], spec)
 
     def run(x: Tensor, domain: GeometricGraph) -> tuple[Tensor, ...]:
-        return tuple(part for part in head(x, domain) if part is not None)
+        return tuple(part for part in head.forward(x, domain) if part is not None)
 
     with torch.enable_grad():
         program = make_fx(run, tracing_mode="symbolic", _allow_non_fake_inputs=True)(sized(x), example)
+    fixed = [str(size) for size in shapes.replacements.values() if size.is_number]
+    if fixed:
+        raise ValueError(
+            f"{type(head.model).__name__} computes in a way that only fits a size of {fixed[0]}, which this example "
+            "has: a length became a Python number (len(x), int(x.shape[0]), an einsum of three tensors)."
+        )
     for node in program.graph.nodes:
         if node.target is torch.ops.aten.detach.default:  # a result that autograd saved; it has derivatives too
             node.replace_all_uses_with(node.args[0])
@@ -153,12 +179,37 @@ def trace(head: Conservative, x: Tensor, graph: GeometricGraph) -> Traced:
     return traced
 
 
+def several(x: Tensor, graph: GeometricGraph) -> tuple[Tensor, GeometricGraph]:
+    """Return an example with at least two samples, since one of anything would be taken for a constant.
+
+    Raises:
+        ValueError: if it has less than two points or edges.
+    """
+    if graph.num_points < 2 or graph.num_edges < 2:
+        raise ValueError(
+            "trace needs an example with at least two points and two edges, "
+            f"got {graph.num_points} and {graph.num_edges}."
+        )
+    if graph.batch_size > 1:
+        return x, graph
+    twice = graph.collate([graph, graph])
+    if graph.incidence.splits is None:  # what follows has none either
+        twice = twice.replace(incidence=twice.incidence.replace(splits=None))
+    return torch.cat([x, x]), twice
+
+
+def sized_axes(graph: GeometricGraph) -> list[tuple[Tensor, int]]:
+    """Return the tensors of a graph, each with the axis whose length depends on samples, points or edges."""
+    splits = graph.incidence.splits
+    return [(leaf, 1 if leaf is splits else 0) for leaf in _pytree.tree_leaves(graph) if isinstance(leaf, Tensor)]
+
+
 def _check(head: Conservative, traced: Traced, x: Tensor, graph: GeometricGraph) -> None:
     """Raise unless both give the same forces and the same gradients of their square."""
     variables = [parameter for parameter in head.parameters() if parameter.requires_grad]
     found = []
     with torch.enable_grad():
-        for run in (head, traced):
+        for run in (head.forward, traced):
             forces = run(x, graph).forces
             slopes: tuple[Tensor | None, ...] = (None,) * len(variables)
             if forces.requires_grad and variables:

@@ -87,6 +87,17 @@ def _tensor(irreps: list[Irrep], tree: Tree, out: Irrep) -> Tensor:
     return torch.einsum("ijk,klm->ijlm", tensor, coupling(tree.inner, irreps[tree.fields[2]], out))
 
 
+def _couple(x: Tensor, y: Tensor, constant: Tensor) -> Tensor:
+    """Return Σ_ij c_ijk x_i y_j of ``x[n, i, u]`` and ``y[n, j, u]``, ``[n, k, u]``, by the smaller intermediate.
+
+    In two steps, since `torch.einsum` looks for an order by numbers, which a program for any n does not have.
+    """
+    i, _, k = constant.shape
+    if i <= k:
+        return torch.einsum("niju,ijk->nku", x[:, :, None] * y[:, None], constant)
+    return torch.einsum("njku,nju->nku", torch.einsum("niu,ijk->njku", x, constant), y)
+
+
 def _symmetrised(tensor: Tensor, fields: tuple[int, ...]) -> Tensor:
     """The mean over the permutations of axes of equal fields."""
     axes = range(len(fields))
@@ -174,7 +185,7 @@ class SymmetricContraction(ExactBuffers, FibreMap):
             for part, (copies, rep) in zip(self.in_type.slices(), self.in_type.fields)
         ]
         pairs = {
-            (a, b, inner): torch.einsum("niu,nju,ijk->nku", fields[a], fields[b], getattr(self, f"pair{k}").to(x))
+            (a, b, inner): _couple(fields[a], fields[b], getattr(self, f"pair{k}").to(x))
             for k, (a, b, inner) in enumerate(self._pairs)
         }
         results = []
@@ -204,7 +215,7 @@ class SymmetricContraction(ExactBuffers, FibreMap):
         for k, key in enumerate(self._outer):
             if key in inner:
                 constant = getattr(self, f"outer{k}").to(total)
-                total = total + torch.einsum("nku,nju,kjm->nmu", inner[key], fields[key[1]], constant)
+                total = total + _couple(inner[key], fields[key[1]], constant)
         return total
 
     def extra_repr(self) -> str:
