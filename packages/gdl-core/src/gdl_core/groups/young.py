@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gdl_core.groups.base import Group
+from gdl_core.groups.permutations import Permutations
 
 
-class YoungSubgroup(Group):
+class YoungSubgroup(Permutations):
     """S_{n_1} x … x S_{n_b}, the permutations of n = n_1 + … + n_b points that keep every block of them in place.
 
     An element is `p[n]` with `p[i]` the image of point i. For one block it is the symmetric group.
@@ -19,24 +19,12 @@ class YoungSubgroup(Group):
         sizes: the sizes of the blocks, in order.
     """
 
-    element_dtype = torch.int64
-
     def __init__(self, sizes: Sequence[int]):
         self.sizes = tuple(int(size) for size in sizes)
         self.starts = (0, *itertools.accumulate(self.sizes))
         self.element_shape = (self.starts[-1],)
         self.order = math.prod(map(math.factorial, self.sizes)) if self.starts[-1] <= 100 else None
         self.name = f"YoungSubgroup({self.sizes})"
-
-    def identity(self) -> Tensor:
-        return torch.arange(self.starts[-1])
-
-    def compose(self, g: Tensor, h: Tensor) -> Tensor:
-        g, h = torch.broadcast_tensors(g, h)
-        return torch.gather(g, -1, h)
-
-    def inverse(self, g: Tensor) -> Tensor:
-        return torch.argsort(g, dim=-1)
 
     def generators(self) -> Tensor:
         """Return a transposition and a cycle of every block with at least two points."""

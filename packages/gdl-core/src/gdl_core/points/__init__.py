@@ -2,5 +2,16 @@
 
 from gdl_core.points.means import sample_mean
 from gdl_core.points.points import Points, check_count, check_positions, join, join_offsets, offsets
+from gdl_core.points.select import Selection, select
 
-__all__ = ["Points", "check_count", "check_positions", "join", "join_offsets", "offsets", "sample_mean"]
+__all__ = [
+    "Points",
+    "Selection",
+    "check_count",
+    "check_positions",
+    "join",
+    "join_offsets",
+    "offsets",
+    "sample_mean",
+    "select",
+]

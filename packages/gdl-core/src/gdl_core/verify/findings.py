@@ -155,7 +155,7 @@ class Audit:
                 text += f"; first lost in {where}" + (f", because {found.note}" if found.note else "")
             if name in self.interpolating and not self.has_refined and cell.verdict == "lost":
                 text += "; without a second resolution, discretisation cannot be told from a bug"
-            notes.append(text + ".")
+            notes.append(text.removesuffix(".") + ".")  # a reason may be a sentence
         return notes
 
     def _known(self, symmetry: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
-from gdl_core.incidence import Incidence
+from gdl_core import points
 from torch import Tensor
 
 from gdl_graphs.graph import Graph
@@ -99,45 +99,11 @@ def select(graph: Graph, samples: Tensor | Sequence[int]) -> tuple[Graph, Tensor
     Raises:
         IndexError: if a sample is out of range.
     """
-    samples = torch.as_tensor(samples, dtype=torch.int64, device=graph.device)
-    if bool(((samples < 0) | (samples >= graph.batch_size)).any()):
-        wrong = samples[(samples < 0) | (samples >= graph.batch_size)]
-        raise IndexError(f"Expected samples from 0 to {graph.batch_size - 1}, got {int(wrong[0])}.")
-    i = graph.incidence
-    nodes, node_ptr, node_move = _runs(graph.ptr.long(), samples)
-    edges, edge_ptr, edge_move = _runs(i.ptr.index_select(0, graph.ptr).long(), samples)
-    sizes, counts = node_ptr.diff(), edge_ptr.diff()
-    to_node = node_move.repeat_interleave(counts).int()  # [e], what to add to a node's number
-    to_edge = edge_move.repeat_interleave(counts).int()
-    last = edge_ptr[-1:].int()
-
-    def starts(ptr: Tensor) -> Tensor:
-        return torch.cat([ptr.index_select(0, nodes) + edge_move.repeat_interleave(sizes).int(), last])
-
-    incidence = Incidence(
-        ptr=starts(i.ptr),
-        sender=i.sender.index_select(0, edges) + to_node,
-        receiver=i.receiver.index_select(0, edges) + to_node,
-        ptr_t=starts(i.ptr_t),
-        receiver_t=i.receiver_t.index_select(0, edges) + to_node,
-        perm=i.perm.index_select(0, edges) + to_edge,
-        edge_id=i.edge_id.index_select(0, edges) + to_edge,
-    )
+    found = points.select(graph.incidence, graph.ptr, samples)
 
     def cut(values: Tensor | None, rows: Tensor) -> Tensor | None:
         return None if values is None else values.index_select(0, rows)
 
-    owner = torch.arange(len(samples), dtype=torch.int32, device=graph.device).repeat_interleave(sizes)
-    weight, features = cut(graph.edge_weight, edges), cut(graph.edge_features, edges)
-    chosen = Graph(incidence, node_ptr.int(), owner, weight, features, cut(graph.positions, nodes))
-    return chosen, nodes, edges
-
-
-def _runs(ptr: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The places ``ptr[r] … ptr[r + 1]`` of all rows in turn, the offsets of their runs, and how far each run moves."""
-    first = ptr.index_select(0, rows)
-    counts = ptr.index_select(0, rows + 1) - first
-    new = torch.nn.functional.pad(counts.cumsum(0), (1, 0))
-    move = new[:-1] - first
-    places = torch.arange(int(new[-1]), device=ptr.device) - move.repeat_interleave(counts)
-    return places, new, move
+    weight, features = cut(graph.edge_weight, found.edges), cut(graph.edge_features, found.edges)
+    chosen = Graph(found.incidence, found.ptr, found.owner, weight, features, cut(graph.positions, found.points))
+    return chosen, found.points, found.edges

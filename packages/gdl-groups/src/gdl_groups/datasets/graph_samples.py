@@ -3,10 +3,11 @@
 from typing import Any, NamedTuple
 
 import torch
+from gdl_core.points.select import runs
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from gdl_groups.geometric.graph import GeometricGraph, runs
+from gdl_groups.geometric.graph import GeometricGraph
 
 
 class EnergyForces(NamedTuple):

@@ -2,13 +2,14 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import torch
 from gdl_core.geometry import Symmetry
 from gdl_core.incidence import Incidence
 from gdl_core.incidence.neighbour_search import Neighbours, neighbours
-from gdl_core.points import Points, check_positions, join, join_offsets, offsets
+from gdl_core.points import Points, check_positions, join, join_offsets, offsets, select
 from gdl_core.pytree import tensor_dataclass
 from torch import Tensor
 
@@ -128,34 +129,14 @@ class GeometricGraph(Points):
         Raises:
             IndexError: if a sample is out of range.
         """
-        chosen = torch.as_tensor(samples, dtype=torch.int64, device=self.ptr.device).reshape(-1)
-        out = (chosen < 0) | (chosen >= self.batch_size)
-        if bool(out.any()):
-            raise IndexError(f"Expected samples from 0 to {self.batch_size - 1}, got {int(chosen[out][0])}.")
-        i = self.incidence
-        points, ptr, by_points = runs(self.ptr.long(), chosen)
-        edges, edge_ptr, by_edges = runs(i.ptr.index_select(0, self.ptr).long(), chosen)
-        sizes, counts = ptr.diff(), edge_ptr.diff()
-        point_move = by_points.repeat_interleave(counts).int()  # [e], what to add to a point's number
-        edge_move = by_edges.repeat_interleave(counts).int()
-        row_move, last = by_edges.repeat_interleave(sizes).int(), edge_ptr[-1:].int()
-        incidence = Incidence(
-            ptr=torch.cat([i.ptr.index_select(0, points) + row_move, last]),
-            sender=i.sender.index_select(0, edges) + point_move,
-            receiver=i.receiver.index_select(0, edges) + point_move,
-            ptr_t=torch.cat([i.ptr_t.index_select(0, points) + row_move, last]),
-            receiver_t=i.receiver_t.index_select(0, edges) + point_move,
-            perm=i.perm.index_select(0, edges) + edge_move,
-            edge_id=i.edge_id.index_select(0, edges) + edge_move,
-            splits=torch.stack([ptr, ptr, edge_ptr]),
-        )
+        found = select(self.incidence, self.ptr, samples)
         return type(self)(
-            incidence,
-            ptr.int(),
-            torch.arange(len(chosen), dtype=torch.int32, device=chosen.device).repeat_interleave(sizes),
-            self.positions.index_select(0, points),
-            None if self.shift is None else self.shift.index_select(0, edges),
-            None if self.cell is None else self.cell.index_select(0, chosen),
+            replace(found.incidence, splits=found.splits),
+            found.ptr,
+            found.owner,
+            self.positions.index_select(0, found.points),
+            None if self.shift is None else self.shift.index_select(0, found.edges),
+            None if self.cell is None else self.cell.index_select(0, found.samples),
         )
 
     def relabel(self, images: Tensor) -> Self:
@@ -236,12 +217,3 @@ def _everyone(ptr: Tensor, n: int) -> Neighbours:
     sender = first + (place - before) % size
     kept = sender != receiver
     return Neighbours(Incidence.from_edges(sender[kept], receiver[kept], n, n))
-
-
-def runs(ptr: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the places ``ptr[r] … ptr[r + 1]`` of all rows in turn, the offsets of these runs, how far each moves."""
-    first = ptr.index_select(0, rows)
-    counts = ptr.index_select(0, rows + 1) - first
-    new = torch.nn.functional.pad(counts.cumsum(0), (1, 0))
-    move = new[:-1] - first
-    return torch.arange(int(new[-1]), device=ptr.device) - move.repeat_interleave(counts), new, move
