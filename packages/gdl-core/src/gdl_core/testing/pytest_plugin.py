@@ -36,7 +36,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     first: dict[tuple, str] = {}  # cases are collected in their order
     kept, further = [], []
     for item in items:
-        subject = getattr(item, "callspec", None) and item.callspec.params.get("case")
+        callspec = getattr(item, "callspec", None)
+        subject = None if callspec is None else callspec.params.get("case")
         if isinstance(subject, Subject) and subject.component is not None and subject.case is not None:
             key = (subject.manager, subject.component.full_name)
             (kept if first.setdefault(key, subject.case.name) == subject.case.name else further).append(item)
