@@ -114,6 +114,7 @@ def planar_irrep(group: LieGroup, frequency: int) -> "Representation":
     kind = "complex" if isinstance(group, SO) else "real"
 
     def matrix(g: Tensor) -> Tensor:
+        _check_elements(group, g)
         sign = torch.linalg.det(g)
         angle = torch.atan2(g[..., 1, 0], g[..., 0, 0])
         flip = torch.stack([torch.ones_like(sign), sign.sign()], -1)
@@ -123,6 +124,19 @@ def planar_irrep(group: LieGroup, frequency: int) -> "Representation":
         return frequency * a
 
     return Matrix(group, str(frequency), 2, matrix, derivative=derivative, orthogonal=True, endomorphism=kind)
+
+
+def _check_elements(group: LieGroup, g: Tensor) -> None:
+    """Raise ValueError unless g are elements of SO(m) or O(m): a formula by angles would turn others into rotations."""
+    wide = g.detach().double()
+    miss = (wide @ wide.mT - torch.eye(wide.shape[-1], dtype=wide.dtype, device=wide.device)).abs().amax((-2, -1))
+    wrong = ~(miss <= (1e-6 if g.dtype == torch.float64 else 1e-3))
+    reason = "R Rᵀ is not the identity"
+    if isinstance(group, SO) and not bool(wrong.any()):
+        wrong, reason = torch.linalg.det(wide) < 0, f"its determinant is -1, so it belongs to O({group.m})"
+    if bool(wrong.any()):
+        place = torch.nonzero(wrong)[0].tolist()
+        raise ValueError(f"An irrep of {group!r} got a matrix{f' at {place}' if place else ''} that is none: {reason}.")
 
 
 def _check_degree(what: str, value: object) -> None:
@@ -194,6 +208,7 @@ def spherical_irrep(group: LieGroup, degree: int, name: str, parity: int | None)
     generators = spherical_algebra(degree)
 
     def matrix(g: Tensor) -> Tensor:
+        _check_elements(group, g)
         g = g.double()
         sign = torch.linalg.det(g).sign()
         vector = axis_angle(g * sign[..., None, None])
