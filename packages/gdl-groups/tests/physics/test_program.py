@@ -116,9 +116,12 @@ def test_a_saved_program_runs_graphs_of_other_sizes_in_another_process(tmp_path)
 @pytest.mark.slow
 @EVERY
 def test_an_exported_program_runs_graphs_of_other_sizes(name):
-    head, graph = head_of(name), cloud(SIZES, seed=3)
-    found = export(head, drawn(CLOUD), CLOUD).module()(drawn(graph), graph)
-    torch.testing.assert_close(found.forces, head(drawn(graph), graph).forces, rtol=0, atol=1e-12)
+    head = head_of(name)
+    program = export(head, drawn(CLOUD), CLOUD).module()
+    for sizes in (SIZES, (7,), (2,), (1,)):  # a single sample, a pair, a lone atom
+        graph = cloud(sizes, seed=3)
+        found = program(drawn(graph), graph)
+        torch.testing.assert_close(found.forces, head(drawn(graph), graph).forces, rtol=0, atol=1e-12)
 
 
 @pytest.mark.slow

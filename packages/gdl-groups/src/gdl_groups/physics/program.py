@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from gdl_core.geometry import Domain
 from torch import Tensor
+from torch.fx.experimental import _config as fx_config
 from torch.utils import _pytree
 
 from gdl_groups.geometric.graph import GeometricGraph
@@ -28,7 +29,8 @@ def export(head: Conservative, x: Tensor, graph: GeometricGraph) -> torch.export
     shapes[x] = {0: torch.export.Dim.AUTO}
     for tensor, axis in sized_axes(graph):
         shapes[tensor] = {axis: torch.export.Dim.AUTO}
-    with torch.no_grad():
+    # Otherwise torch takes no length for 1 that it has seen to be more, and refuses a single sample or atom.
+    with torch.no_grad(), fx_config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
         return torch.export.export(trace(head, x, graph), (x, graph), dynamic_shapes=shapes, strict=False)
 
 
