@@ -21,7 +21,7 @@ from gdl_core.kernels.kernel import Kernel
 from torch import Tensor
 
 _CPU = "gdl_groups.kernels.so2_conv_cpu:"
-_SELF = "gdl_groups.kernels.so2_conv:"  # on a GPU the batched products of the references
+_CUDA = "gdl_groups.kernels.so2_conv_cuda:"
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ so2_lift = Kernel(
     so2_lift_reference,
     fake=_lift_fake,
     cpu=_CPU + "so2_lift",
-    cuda=_SELF + "so2_lift_reference",
+    cuda=_CUDA + "so2_lift",
     setup_context=_setup,
     backward=_lift_backward,
     device_of=7,
@@ -252,7 +252,7 @@ so2_lower = Kernel(
     so2_lower_reference,
     fake=_lower_fake,
     cpu=_CPU + "so2_lower",
-    cuda=_SELF + "so2_lower_reference",
+    cuda=_CUDA + "so2_lower",
     setup_context=_setup,
     backward=_lower_backward,
     device_of=7,
@@ -316,7 +316,7 @@ so2_turn = Kernel(
     so2_turn_reference,
     fake=_turn_fake,
     cpu=_CPU + "so2_turn",
-    cuda=_SELF + "so2_turn_reference",
+    cuda=_CUDA + "so2_turn",
     setup_context=_setup,
     backward=_turn_backward,
     device_of=6,
