@@ -12,7 +12,7 @@ def test_a_reflection_is_no_rotation(degree):
     with pytest.raises(ValueError, match=r"SO\(3\).*determinant is -1.*O\(3\)"):
         SO(3).irrep(degree).matrix(MIRROR)
     with pytest.raises(ValueError, match=r"SO\(2\).*determinant is -1"):
-        SO(2).irrep(degree).matrix(torch.tensor([[1.0, 0], [0, -1]]))
+        SO(2).irrep(degree).matrix(torch.tensor([[1.0, 0], [0, -1]], dtype=torch.float64))
     assert torch.equal(O(3).irrep(degree, -1).matrix(MIRROR), -torch.eye(2 * degree + 1, dtype=torch.float64))
 
 

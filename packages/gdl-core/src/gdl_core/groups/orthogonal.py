@@ -127,13 +127,19 @@ def planar_irrep(group: LieGroup, frequency: int) -> "Representation":
 
 
 def _check_elements(group: LieGroup, g: Tensor) -> None:
-    """Raise ValueError unless g are elements of SO(m) or O(m): a formula by angles would turn others into rotations."""
-    wide = g.detach().double()
-    miss = (wide @ wide.mT - torch.eye(wide.shape[-1], dtype=wide.dtype, device=wide.device)).abs().amax((-2, -1))
-    wrong = ~(miss <= (1e-6 if g.dtype == torch.float64 else 1e-3))
-    reason = "R Rᵀ is not the identity"
+    """Raise ValueError unless g are elements of SO(m) or O(m): a formula by angles would turn others into rotations.
+
+    For elements in double precision on the CPU, as groups give them. Frames that a network makes of its input are not
+    looked at in other precisions or while compiling: a forward pass never waits for values.
+    """
+    if g.dtype != torch.float64 or g.device.type != "cpu" or type(g) is not Tensor:
+        return
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        return
+    miss = (g @ g.mT - torch.eye(g.shape[-1], dtype=g.dtype)).detach().abs().amax((-2, -1))
+    wrong, reason = ~(miss <= 1e-6), "R Rᵀ is not the identity"
     if isinstance(group, SO) and not bool(wrong.any()):
-        wrong, reason = torch.linalg.det(wide) < 0, f"its determinant is -1, so it belongs to O({group.m})"
+        wrong, reason = torch.linalg.det(g.detach()) < 0, f"its determinant is -1, so it belongs to O({group.m})"
     if bool(wrong.any()):
         place = torch.nonzero(wrong)[0].tolist()
         raise ValueError(f"An irrep of {group!r} got a matrix{f' at {place}' if place else ''} that is none: {reason}.")
