@@ -1,14 +1,14 @@
-"""Where the real data are, and random graphs."""
+"""Where the real data are, how scripts on Triton kernels run, and random graphs."""
 
 import importlib.util
 from pathlib import Path
 
 import pytest
 import torch
-from gdl_core.testing.fixtures import shared_data
+from gdl_core.testing.fixtures import run_triton, shared_data
 from gdl_graphs import Graph
 
-__all__ = ["draw", "shared_data", "small_data"]
+__all__ = ["draw", "run_triton", "shared_data", "small_data"]
 
 
 @pytest.fixture

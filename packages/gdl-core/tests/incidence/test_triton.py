@@ -1,25 +1,13 @@
 """The Triton kernels equal their references in the interpreter, and compile for a GPU without one."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
-
-pytest.importorskip("triton", reason="triton is not installed (it comes with CUDA builds of torch)")
+SCRIPT = Path(__file__).with_name("triton_cases.py")
 
 
-def run(case: str, tmp_path: Path, **environment: str) -> None:
-    script = Path(__file__).with_name("triton_cases.py")
-    env = {**os.environ, "TRITON_CACHE_DIR": str(tmp_path), "TRITON_DEFAULT_FP_FUSION": "1", **environment}
-    result = subprocess.run([sys.executable, script, case], env=env, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr[-3000:]
+def test_every_kernel_equals_its_reference_in_the_interpreter(run_triton):
+    run_triton(SCRIPT, "interpret")
 
 
-def test_every_kernel_equals_its_reference_in_the_interpreter(tmp_path):
-    run("interpret", tmp_path, TRITON_INTERPRET="1", GDL_KERNELS="cuda")
-
-
-def test_every_kernel_compiles_to_machine_code_for_sm_90(tmp_path):
-    run("compile", tmp_path, TRITON_INTERPRET="0")
+def test_every_kernel_compiles_to_machine_code_for_sm_90(run_triton):
+    run_triton(SCRIPT, "compile")

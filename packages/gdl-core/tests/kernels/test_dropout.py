@@ -1,8 +1,5 @@
 """Dropout by counters: Philox's published words, one mask on every backend, and any number of derivatives."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -50,11 +47,8 @@ def test_reference_and_cpu_agree_bit_for_bit_for_any_number_of_threads(count, dt
         torch.set_num_threads(before)
 
 
-def test_the_triton_kernel_agrees_in_the_interpreter(tmp_path):
-    pytest.importorskip("triton", reason="triton is not installed (it comes with CUDA builds of torch)")
-    env = os.environ | {"TRITON_INTERPRET": "1", "TRITON_CACHE_DIR": str(tmp_path)}
-    done = subprocess.run([sys.executable, Path(__file__).with_name("dropout_triton.py")], env=env, capture_output=True)
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
+def test_the_triton_kernel_agrees_in_the_interpreter(run_triton):
+    run_triton(Path(__file__).with_name("dropout_triton.py"), "interpret")
 
 
 @pytest.mark.gpu

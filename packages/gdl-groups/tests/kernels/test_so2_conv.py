@@ -1,10 +1,5 @@
 """The operators of the SO(2) convolution: backends agree, derivatives are right to second order, bits repeat."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from gdl_core.groups import SO, O
@@ -97,20 +92,3 @@ def test_without_edges():
 def test_a_key_makes_its_frame_again(name):
     frame = case(name)[0]
     assert frame_of(frame.key) == frame
-
-
-def run(case: str, tmp_path: Path, **environment: str) -> None:
-    pytest.importorskip("triton", reason="triton is not installed (it comes with CUDA builds of torch)")
-    path = Path(__file__).with_name("triton_so2_conv.py")
-    env = {**os.environ, "TRITON_CACHE_DIR": str(tmp_path), "TRITON_DEFAULT_FP_FUSION": "1", **environment}
-    result = subprocess.run([sys.executable, path, case], env=env, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr[-3000:]
-
-
-@pytest.mark.slow
-def test_triton_equals_the_references_in_the_interpreter(tmp_path):
-    run("interpret", tmp_path, TRITON_INTERPRET="1", GDL_KERNELS="cuda")
-
-
-def test_triton_compiles_to_machine_code_for_sm_90(tmp_path):
-    run("compile", tmp_path, TRITON_INTERPRET="0")

@@ -1,10 +1,5 @@
 """Kernels of harmonics and Wigner matrices: backends agree, derivatives to third order, equal bits on any threads."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from gdl_core.groups import SO
@@ -114,20 +109,3 @@ def test_the_nodes_of_wigner_matrices_are_well_conditioned(degree):
         block = values[:, l * l : (l + 1) ** 2]
         assert float(torch.linalg.cond(block)) < 10
         torch.testing.assert_close(block.T @ back[:, l * l : (l + 1) ** 2], torch.eye(2 * l + 1).double())
-
-
-def run(case: str, tmp_path: Path, **environment: str) -> None:
-    pytest.importorskip("triton", reason="triton is not installed (it comes with CUDA builds of torch)")
-    path = Path(__file__).with_name("triton_spherical_harmonics.py")
-    env = {**os.environ, "TRITON_CACHE_DIR": str(tmp_path), "TRITON_DEFAULT_FP_FUSION": "1", **environment}
-    result = subprocess.run([sys.executable, path, case], env=env, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr[-3000:]
-
-
-@pytest.mark.slow
-def test_triton_equals_the_reference_in_the_interpreter(tmp_path):
-    run("interpret", tmp_path, TRITON_INTERPRET="1", GDL_KERNELS="cuda")
-
-
-def test_triton_compiles_to_machine_code_for_sm_90(tmp_path):
-    run("compile", tmp_path, TRITON_INTERPRET="0")

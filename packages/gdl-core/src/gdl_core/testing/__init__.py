@@ -7,7 +7,7 @@ function of a `Subject` that raises AssertionError with a sentence, and cites th
 from gdl_core.testing.algebra import check_group, check_representation, named_representations
 from gdl_core.testing.collect import ALL_CHECKS, parametrize_with_checks, subjects
 from gdl_core.testing.draw import random_field_type, random_representation
-from gdl_core.testing.fixtures import isolated_plugins, shared_data
+from gdl_core.testing.fixtures import isolated_plugins, run_triton, shared_data
 from gdl_core.testing.measure import assert_equivariant, group_elements
 from gdl_core.testing.subject import Subject
 
@@ -23,6 +23,7 @@ __all__ = [
     "parametrize_with_checks",
     "random_field_type",
     "random_representation",
+    "run_triton",
     "shared_data",
     "subjects",
 ]

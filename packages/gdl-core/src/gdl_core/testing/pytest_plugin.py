@@ -7,10 +7,10 @@ It is named on the command line and has no `pytest11` entry point, which would l
 
 import pytest
 
-from gdl_core.testing.fixtures import isolated_plugins, shared_data
+from gdl_core.testing.fixtures import isolated_plugins, run_triton, shared_data
 from gdl_core.testing.subject import Subject
 
-__all__ = ["isolated_plugins", "pytest_addoption", "pytest_collection_modifyitems", "shared_data"]
+__all__ = ["isolated_plugins", "pytest_addoption", "pytest_collection_modifyitems", "run_triton", "shared_data"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
