@@ -137,8 +137,8 @@ class AvgPool(CentredPool):
         if weights not in ("uniform", "binomial"):
             raise ValueError(f"AvgPool takes weights='uniform' or 'binomial', got {weights!r}.")
         self.weights = weights
-        for axis, k in enumerate(self.size):
-            taps = [math.comb(k - 1, i) if weights == "binomial" else 1 for i in range(k)]
+        for axis, k in enumerate(self.size if weights == "binomial" else ()):
+            taps = [math.comb(k - 1, i) for i in range(k)]
             self.register_buffer(f"taps{axis}", torch.tensor(taps) / sum(taps), persistent=False)
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> tuple[Tensor, Domain]:

@@ -1,8 +1,8 @@
 """The Numba backend of `so2_conv`: edges or rows in parallel, one lane of channels after the other."""
 
 import numpy as np
-import torch
 from gdl_core.incidence.precision import accumulate_in
+from gdl_core.kernels.arrays import to_numpy
 from gdl_core.kernels.cpu import compile_kernel, run_rows
 from torch import Tensor
 
@@ -109,10 +109,6 @@ def _turn(lo, hi, ptr, index, x, z, lanes, places, orders, out):
                     out[e, minus + j] += b
 
 
-def _numpy(tensor: Tensor, dtype: torch.dtype) -> np.ndarray:
-    return tensor.detach().to(dtype).contiguous().numpy()
-
-
 def so2_lift(
     ptr: Tensor,
     sender: Tensor,
@@ -128,7 +124,7 @@ def so2_lift(
     found, wide, edges = frame_of(frame), accumulate_in(x, d), len(sender)
     out = x.new_empty(edges * sum(found.sizes()), dtype=wide)
     index = (sender if at_sender else receiver).numpy()
-    values = _numpy(d, wide), _numpy(x, wide)
+    values = to_numpy(d, wide), to_numpy(x, wide)
     run_rows(_lift, np.arange(edges + 1), 4 * found.channels, index, *values, *tables(frame), out.numpy())
     return out.to(x.dtype)
 
@@ -148,7 +144,7 @@ def so2_lower(
     found, wide, edges = frame_of(frame), accumulate_in(z, d), len(sender)
     rows, slot = (ptr_t, perm.numpy()) if at_sender else (ptr, np.arange(edges, dtype=np.int32))
     out = z.new_empty(rows.shape[0] - 1, found.channels, dtype=wide)
-    values = _numpy(d, wide), _numpy(z, wide)
+    values = to_numpy(d, wide), to_numpy(z, wide)
     run_rows(_lower, rows.numpy(), 4 * found.channels, slot, *values, *tables(frame), out.numpy())
     return out.to(z.dtype)
 
@@ -168,6 +164,6 @@ def so2_turn(
     found, wide, edges = frame_of(frame), accumulate_in(x, z), len(sender)
     out = x.new_empty(edges, found.numbers, dtype=wide)
     index = (sender if at_sender else receiver).numpy()
-    values = _numpy(x, wide), _numpy(z, wide)
+    values = to_numpy(x, wide), to_numpy(z, wide)
     run_rows(_turn, np.arange(edges + 1), 4 * found.channels, index, *values, *tables(frame), out.numpy())
     return out.to(x.dtype)

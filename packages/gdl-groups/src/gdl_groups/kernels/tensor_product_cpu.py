@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from gdl_core.incidence.precision import accumulate_in
+from gdl_core.kernels.arrays import to_numpy
 from gdl_core.kernels.cpu import compile_kernel, run_rows
 from torch import Tensor
 
@@ -217,8 +218,8 @@ def tensor_product(
     channels = (types.in_type if transposed else types.out_type).channels
     rows, index, slot = (ptr_t, receiver_t, perm) if transposed else (ptr, sender, torch.arange(len(sender)).int())
     out = torch.empty(len(rows) - 1, channels, dtype=wide)
-    arrays = map(_numpy, (index, slot, x.to(wide), y.to(wide), w.to(wide)))
-    run_rows(_row_sum, _numpy(rows), _work(found), *arrays, *found, _numpy(out))
+    arrays = map(to_numpy, (index, slot, x.to(wide), y.to(wide), w.to(wide)))
+    run_rows(_row_sum, to_numpy(rows), _work(found), *arrays, *found, to_numpy(out))
     return out.to(x.dtype)
 
 
@@ -241,11 +242,11 @@ def tensor_product_edges(
     cuts = _cuts(ptr, len(sender), len(x) if with_x else 0)
     parts = torch.empty(len(cuts) - 1 if with_x else 1, len(x) if with_x else 0, x.shape[1], dtype=wide)
     dy, dw = torch.empty(y.shape, dtype=wide), torch.empty(w.shape, dtype=wide)
-    arrays = map(_numpy, (ptr, sender, x.to(wide), y.to(wide), w.to(wide), g.to(wide)))
-    results = map(_numpy, (parts, dy, dw))
+    arrays = map(to_numpy, (ptr, sender, x.to(wide), y.to(wide), w.to(wide), g.to(wide)))
+    results = map(to_numpy, (parts, dy, dw))
     run_rows(
         _row_edges,
-        _numpy(ptr)[cuts],
+        to_numpy(ptr)[cuts],
         2 * _work(found),
         cuts,
         *arrays,
@@ -278,9 +279,11 @@ def tensor_product_second(
     cuts = _cuts(ptr, len(sender), len(x))
     parts = torch.empty(len(cuts) - 1, *x.shape, dtype=wide)
     dy, dw, dg = (torch.empty(like.shape, dtype=wide) for like in (y, w, g))
-    arrays = map(_numpy, (ptr, sender, *(value.to(wide) for value in (x, y, w, g, a, b, c))))
-    results = map(_numpy, (parts, dy, dw, dg))
-    run_rows(_row_second, _numpy(ptr)[cuts], 5 * _work(found), cuts, *arrays, *found, lanes_of(wide.itemsize), *results)
+    arrays = map(to_numpy, (ptr, sender, *(value.to(wide) for value in (x, y, w, g, a, b, c))))
+    results = map(to_numpy, (parts, dy, dw, dg))
+    run_rows(
+        _row_second, to_numpy(ptr)[cuts], 5 * _work(found), cuts, *arrays, *found, lanes_of(wide.itemsize), *results
+    )
     return _joined(parts).to(x.dtype), dy.to(y.dtype), dw.to(w.dtype), dg.to(g.dtype)
 
 
@@ -301,14 +304,10 @@ def _joined(parts: Tensor) -> Tensor:
     if len(parts) == 1:
         return parts[0]
     total = torch.empty(parts.shape[1:], dtype=parts.dtype)
-    run_rows(_add_parts, np.arange(len(total) + 1), parts.shape[0] * parts.shape[2], _numpy(parts), _numpy(total))
+    run_rows(_add_parts, np.arange(len(total) + 1), parts.shape[0] * parts.shape[2], to_numpy(parts), to_numpy(total))
     return total
 
 
 def _work(found: Tables) -> int:
     """Return the products of an edge."""
     return sum(size * (2 * degree + 1) * copies for _, _, size, degree, _, _, copies, *_ in found.paths.tolist())
-
-
-def _numpy(tensor: Tensor) -> np.ndarray:
-    return tensor.detach().contiguous().numpy()
