@@ -7,7 +7,7 @@ from typing import Any, Self
 import torch
 from gdl_core.geometry import Symmetry
 from gdl_core.incidence import Incidence
-from gdl_core.points import Points, check_count, check_positions, join, join_offsets, offsets
+from gdl_core.points import Points, Sizes, check_count, check_positions, join, join_offsets, offsets
 from gdl_core.pytree import tensor_dataclass
 from torch import Tensor
 
@@ -118,24 +118,24 @@ class Graph(Points):
         return cls.from_edges(sender, receiver, adjacency.shape[0], edge_weight=weight, positions=positions)
 
     @classmethod
-    def empty(cls, sizes: int | Sequence[int]) -> Self:
+    def empty(cls, sizes: Sizes) -> Self:
         """Return graphs of the given sizes without edges: a batch of sets."""
         return cls._without_positions(torch.empty(2, 0, dtype=torch.int64), sizes)
 
     @classmethod
-    def complete(cls, sizes: int | Sequence[int], self_loops: bool = True) -> Self:
+    def complete(cls, sizes: Sizes, self_loops: bool = True) -> Self:
         """Return graphs with an edge between any two nodes of a sample: where a Transformer lives (the book, §5.4)."""
         edges = complete_edges(offsets(sizes)[0])
         return cls._without_positions(edges if self_loops else edges[:, edges[0] != edges[1]], sizes)
 
     @classmethod
-    def causal(cls, sizes: int | Sequence[int]) -> Self:
+    def causal(cls, sizes: Sizes) -> Self:
         """Return graphs where each node hears itself and the nodes before it: where a causal decoder lives."""
         edges = complete_edges(offsets(sizes)[0])
         return cls._without_positions(edges[:, edges[0] <= edges[1]], sizes)
 
     @classmethod
-    def _without_positions(cls, edges: Tensor, sizes: int | Sequence[int]) -> Self:
+    def _without_positions(cls, edges: Tensor, sizes: Sizes) -> Self:
         ptr, owner = offsets(sizes)
         return cls(Incidence.from_edge_index(edges, owner.shape[0]), ptr, owner)
 

@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import Self
 
 from gdl_core.geometry import Symmetry
-from gdl_core.points import Points, check_positions, join, join_offsets, offsets
+from gdl_core.points import Points, Sizes, check_positions, join, join_offsets, offsets
 from gdl_core.pytree import tensor_dataclass
 from torch import Tensor
 
@@ -35,7 +35,7 @@ class PointSet(Points):
         return {"permutation": PointPermutation("permutation", self)}
 
     @classmethod
-    def of(cls, sizes: int | Sequence[int], positions: Tensor | None = None) -> Self:
+    def of(cls, sizes: Sizes, positions: Tensor | None = None) -> Self:
         """Build sets of the given sizes; one number is one set.
 
         Raises:

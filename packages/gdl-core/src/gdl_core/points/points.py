@@ -46,16 +46,17 @@ def check_count(count: Any, what: str) -> int:
     return whole
 
 
-def offsets(sizes: int | Sequence[int] | Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
+Sizes = int | Sequence[int] | Tensor | np.ndarray  # of samples; one number is one sample
+
+
+def offsets(sizes: Sizes) -> tuple[Tensor, Tensor]:
     """Return `ptr[b + 1]` and `owner[n]` for samples of the given sizes; one number is one sample.
 
     Raises:
         ValueError: if a size is negative. TypeError: if it is not a whole number.
     """
-    several = isinstance(sizes, Sequence) or (isinstance(sizes, Tensor | np.ndarray) and sizes.ndim == 1)
-    given: list[Any] = (
-        list(sizes) if isinstance(sizes, Sequence) else np.asarray(sizes).tolist() if several else [sizes]
-    )
+    plain: Any = sizes.tolist() if isinstance(sizes, Tensor | np.ndarray) else sizes
+    given = plain if isinstance(plain, Sequence) else [plain]
     checked = [check_count(size, f"The number of points of sample {place}") for place, size in enumerate(given)]
     counts = torch.tensor(checked, dtype=torch.int64)
     ptr = torch.nn.functional.pad(counts.cumsum(0), (1, 0)).int()

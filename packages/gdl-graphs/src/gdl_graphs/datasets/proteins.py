@@ -55,6 +55,7 @@ class Chains(Dataset):
         data: all chains.
         k: how many neighbours.
         chosen: ``int64[s]``, the chains that are samples; all of them if left out.
+        graph: the neighbours of all residues, where they have been found already.
     """
 
     def __init__(self, data: Backbones, k: int, chosen: Tensor | None = None, graph: Graph | None = None):

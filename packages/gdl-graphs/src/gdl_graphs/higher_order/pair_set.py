@@ -9,7 +9,7 @@ import torch
 from gdl_core.geometry import Domain, Symmetry
 from gdl_core.groups import Group, YoungSubgroup
 from gdl_core.incidence import Incidence, aggregate
-from gdl_core.points import Points, offsets
+from gdl_core.points import Points, Sizes, offsets
 from gdl_core.pytree import tensor_dataclass
 from torch import Tensor
 
@@ -48,25 +48,25 @@ class PairSet(Points):
     largest: int = field(default=0, metadata={"static": True})
 
     @classmethod
-    def of(cls, sizes: int | Sequence[int]) -> Self:
+    def of(cls, sizes: Sizes) -> Self:
         """Build the pairs of samples with these numbers of points; one number is one sample.
 
         Raises:
             ValueError: if a size is not a whole number from 0.
         """
-        sizes = [sizes] if isinstance(sizes, int) else list(sizes)
         point_ptr, point_owner = offsets(sizes)
-        ptr, owner = offsets([size * size for size in sizes])
-        incidence = Graph.complete(sizes).incidence
+        counts: list[int] = point_ptr.diff().tolist()
+        ptr, owner = offsets([count * count for count in counts])
+        incidence = Graph.complete(counts).incidence
         pairs, points = owner.shape[0], point_owner.shape[0]
         numbers = torch.arange(pairs)
         diagonal = numbers[incidence.sender == incidence.receiver]
-        largest, equal = max(sizes, default=0), len(set(sizes)) == 1
+        largest, equal = max(counts, default=0), len(set(counts)) == 1
         slots = None
         if not equal:
             local = incidence.edge_index() - point_ptr.long()[owner.long()]
             place = (owner.long() * largest + local[1]) * largest + local[0]
-            slots = Incidence.from_edges(numbers, place, pairs, len(sizes) * largest**2)
+            slots = Incidence.from_edges(numbers, place, pairs, len(counts) * largest**2)
         return cls(
             incidence=incidence,
             ptr=ptr,
@@ -76,14 +76,14 @@ class PairSet(Points):
             flip=Incidence.from_edges(incidence.perm, numbers, pairs, pairs),
             diagonal=Incidence.from_edges(diagonal, torch.arange(points), pairs, points),
             slots=slots,
-            size=sizes[0] if equal else None,
+            size=counts[0] if equal else None,
             largest=largest,
         )
 
     @classmethod
     def of_points(cls, points: Points) -> Self:
         """Build the pairs of the points of each sample of a set or graph, on its device."""
-        return cls.of(points.ptr.diff().tolist()).to(points.ptr.device)
+        return cls.of(points.ptr.diff()).to(points.ptr.device)
 
     @property
     def points(self) -> "PairedPoints":
