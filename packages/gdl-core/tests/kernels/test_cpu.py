@@ -71,13 +71,6 @@ def test_no_rows_are_no_work():
     cpu.run_rows(fill, np.array([0]), 8, np.zeros(0))
 
 
-def test_an_error_in_a_thread_reaches_the_caller(monkeypatch):
-    monkeypatch.setattr(cpu, "MIN_WORK", 1)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    with pytest.raises(IndexError):
-        cpu.run_rows(fill, np.arange(100), 8, np.zeros(1))
-
-
 def test_threads_may_call_at_once():
     inc, x = big()
     expected = aggregate(inc, x)
@@ -98,12 +91,11 @@ class Aggregated(Dataset):
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_forked_workers_run_kernels_after_the_parent_did(monkeypatch):
-    # A worker has one thread (torch's own pool would hang after a fork); make it use ours all the same.
+    # A worker has one thread (OpenMP would hang after a fork); make it use the plain pool all the same.
     monkeypatch.setattr(cpu, "MIN_WORK", 1)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     inc, x = big()
     expected = aggregate(inc, x)
-    assert cpu._POOL is not None  # the parent's pool exists now
     loader = DataLoader(Aggregated(), batch_size=None, num_workers=2, multiprocessing_context="fork", timeout=60)
     for i, y in enumerate(loader):
         torch.testing.assert_close(y, expected * (i + 1), rtol=1e-5, atol=1e-4)

@@ -1,19 +1,16 @@
 """How Numba kernels are compiled, cached and run in parallel.
 
-A kernel is compiled without the GIL for a range of rows ``kernel(lo, hi, ...)``; `run_rows` splits the rows over a
-plain thread pool. Numba's own threads are not used: GNU OpenMP dies after a fork, and its work queue aborts the
-process when two threads call it at once. Every row is computed by one thread in one order, so that the
-result is bitwise the same for any number of threads.
+A kernel is compiled without the GIL for a range of rows ``kernel(lo, hi, ...)``; `run_rows` splits the rows over
+threads. Every row is computed by one thread in one order, so that the result is bitwise the same for any number of
+threads.
 """
 
 import bisect
 import functools
 import hashlib
 import itertools
-import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +19,9 @@ import numpy as np
 import torch
 
 from gdl_core.cache import cache_dir
+from gdl_core.kernels.threads import run_on_threads
 
 _LOCK = threading.Lock()
-_POOL: tuple[int, ThreadPoolExecutor] | None = None  # (size, pool)
 # Below this many multiply-adds a thread costs more than it saves.
 MIN_WORK = 1 << 16
 
@@ -86,33 +83,4 @@ def run_rows(kernel: Callable[..., None], ptr: np.ndarray, width: int, *args: An
         for lo, hi in todo:
             kernel(lo, hi, ptr, *args)
 
-    # The caller works too: where the other processors are busy, it does not wait for threads that have not begun.
-    pool = _pool(threads - 1)
-    jobs = [pool.submit(work) for _ in range(threads - 1)]
-    try:
-        work()
-    finally:
-        started = [job for job in jobs if not job.cancel()]
-        for job in started:
-            job.exception()
-    for job in started:
-        job.result()
-
-
-def _pool(threads: int) -> ThreadPoolExecutor:
-    global _POOL
-    with _LOCK:
-        if _POOL is None or _POOL[0] != threads:
-            # An earlier pool of another size ends by itself once nobody refers to it.
-            _POOL = (threads, ThreadPoolExecutor(threads, thread_name_prefix="gdl"))
-        return _POOL[1]
-
-
-def _after_fork() -> None:
-    """A forked child has the pool object but not its threads, and may have copied a lock that was held."""
-    global _POOL, _LOCK
-    _POOL, _LOCK = None, threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    run_on_threads(work, threads)
