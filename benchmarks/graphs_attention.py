@@ -206,19 +206,28 @@ def memory(heads: int, channels: int, largest: int) -> None:
             print(f"| {name} | {side} | {nodes:,} | {edges:,} | {figures} |", flush=True)
 
 
+def local_edges(nodes: int, edges: int) -> Graph:
+    """Edges between nodes at most 64 numbers apart, as in meshes, roads, or points sorted along a curve."""
+    draw = torch.Generator().manual_seed(0)
+    receiver = torch.randint(nodes, (edges,), generator=draw).sort().values
+    sender = (receiver + torch.randint(-64, 65, (edges,), generator=draw)) % nodes
+    return Graph.from_edges(sender, receiver, num_nodes=nodes)
+
+
 def growth(heads: int, channels: int, largest: int, pairs: int) -> None:
-    print(f"\nTime per edge, forward + backward, {heads} x {channels} channels, 16 edges per node\n")
-    print(f"| edges | {' | '.join(NAMES)} |\n|---:|---:|---:|---:|")
-    edges = 10_000
-    while edges <= largest:
-        graph, figures = random_edges(edges // 16, edges), []
-        for name in NAMES:
-            run, _ = operators(name, graph, heads, channels)
-            run()
-            repeats = max(1, 300_000 // edges)
-            figures.append(median(sum(seconds(run) for _ in range(repeats)) / repeats for _ in range(pairs)))
-        print(f"| {edges:,} | " + " | ".join(f"{1e9 * figure / edges:.0f} ns" for figure in figures) + " |", flush=True)
-        edges *= 10
+    for title, make in (("between near nodes", local_edges), ("between any nodes", random_edges)):
+        print(f"\nTime per edge, forward + backward, {heads} x {channels} channels, 16 edges per node, {title}\n")
+        print(f"| edges | {' | '.join(NAMES)} |\n|---:|---:|---:|---:|")
+        edges = 10_000
+        while edges <= largest:
+            graph, figures = make(edges // 16, edges), []
+            for name in NAMES:
+                run, _ = operators(name, graph, heads, channels)
+                run()
+                repeats = max(1, 300_000 // edges)
+                figures.append(median(sum(seconds(run) for _ in range(repeats)) / repeats for _ in range(pairs)))
+            print(f"| {edges:,} | " + " | ".join(f"{1e9 * x / edges:.0f} ns" for x in figures) + " |", flush=True)
+            edges *= 10
 
 
 def main() -> None:

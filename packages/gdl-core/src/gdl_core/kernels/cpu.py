@@ -22,8 +22,8 @@ from gdl_core.cache import cache_dir
 from gdl_core.kernels.threads import run_on_threads
 
 _LOCK = threading.Lock()
-# Below this many multiply-adds a thread costs more than it saves.
-MIN_WORK = 1 << 16
+# Below this many multiply-adds a thread costs more than it saves, which is about 50 microseconds.
+MIN_WORK = 1 << 18
 
 
 def compile_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,7 +74,7 @@ def run_rows(kernel: Callable[..., None], ptr: np.ndarray, width: int, *args: An
         kernel(0, rows, ptr, *args)
         return
     # More parts than threads, so that one slow part does not hold up the rest.
-    parts = max(threads, min(4 * threads, total * width // MIN_WORK))
+    parts = max(threads, min(8 * threads, 8 * total * width // MIN_WORK))
     cuts = [bisect.bisect_left(range(rows), total * k // parts, key=lambda i: int(ptr[i]) + i) for k in range(parts)]
     cuts.append(rows)
     todo = iter([(lo, hi) for lo, hi in itertools.pairwise(cuts) if lo < hi])

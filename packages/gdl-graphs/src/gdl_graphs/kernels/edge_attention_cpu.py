@@ -140,7 +140,7 @@ def gat_attention_backward(
     shared = _shared(bias, seed, lse, delta, g, negative_slope, dropout)
     dbias = np.empty_like(_edge_array(bias, lse.dtype))
     rows = _arrays(lse.dtype, g, sloped, delta, mean_slope)
-    run_rows(loops.gat_receivers, np.arange(len(a) + 1), *_rows(ptr, g)[1:], *rows, da)
+    run_rows(loops.gat_receivers, np.arange(len(a) + 1), g.shape[1] * g.shape[2], *rows, da)
     run_rows(loops.gat_senders, *_rows(ptr_t, g), *_numpy(receiver_t, perm), b, a, v, *shared, db, dv, dbias)
     return _results((da, db, dv), (receiver_score, sender_score, value), dbias, bias)
 
@@ -219,9 +219,9 @@ def _shared(
 ) -> tuple[Any, ...]:
     """The arguments that all loops by senders have."""
     dtype = lse.dtype
-    finite = torch.where(lse == -torch.inf, 0, lse)
-    statistics = torch.stack([finite, delta.to(dtype)], 1)  # side by side: they are read together
-    return _edge_array(bias, dtype), *_arrays(dtype, statistics, g), *_numbers(dtype, seed, number, dropout)
+    (statistics,) = _numpy(empty(len(lse), 2, lse.shape[1], dtype=dtype))
+    run_rows(loops.node_statistics, np.arange(len(lse) + 1), lse.shape[1], *_arrays(dtype, lse, delta), statistics)
+    return _edge_array(bias, dtype), statistics, *_arrays(dtype, g), *_numbers(dtype, seed, number, dropout)
 
 
 def _side_by_side(x: Tensor, g: Tensor, dtype: torch.dtype) -> tuple[tuple[np.ndarray, int], Tensor, Tensor]:

@@ -173,6 +173,15 @@ def dot_receivers(lo, hi, ptr, index, key, ds, scale, dquery):
 
 
 @compile_kernel
+def node_statistics(lo, hi, rows, lse, delta, statistics):
+    """lse, finite, and delta side by side: they are read together."""
+    for i in range(lo, hi):
+        for h in range(lse.shape[1]):
+            statistics[i, 0, h] = 0 if lse[i, h] == -np.inf else lse[i, h]
+            statistics[i, 1, h] = delta[i, h]
+
+
+@compile_kernel
 def gat_receivers(lo, hi, rows, g, sloped, delta, mean_slope, down):
     """down[i] = <g[i], sloped[i]> - delta[i] mean_slope[i]."""
     for i in range(lo, hi):
