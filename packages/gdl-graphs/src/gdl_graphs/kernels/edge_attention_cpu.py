@@ -178,11 +178,8 @@ def gatv2_attention_backward(
         own = rows[first : last + 1] - lo
         groups = np.append(own[:-1][:: loops.ROWS], own[-1:])
         parts.append(np.empty((len(groups) - 1, *a.shape), a.dtype))
-        arrays = (index[lo:hi], x[first:last], y, ds, slope, dx[first:last], parts[-1])
+        arrays = (index[lo:hi], x[first:last], y, a, ds, slope, dx[first:last], parts[-1])
         run_rows(loops.gatv2_receivers, groups, work, own, *arrays)
-    dx *= a
-    dy *= a
-    dy += dv
     return _results((dx, dy, np.concatenate(parts).sum(0)), (x_receiver, x_sender, attention), ds, bias)
 
 

@@ -247,7 +247,10 @@ def gatv2_senders(
     dvalue,
     ds,
 ):
-    """down[j] = sum ds leaky'(z), dvalue[j] = sum p m g[i], and ds, over the receivers below `window`."""
+    """down[j] = attention sum ds leaky'(z) + sum p m g[i], and ds, over the receivers below `window`.
+
+    `dvalue` holds the second sum until a sender has had all its receivers.
+    """
     heads, kind, one = own.shape[1], own.dtype, own.dtype.type(1)
     place, edge = np.empty(BLOCK, index.dtype), np.empty(BLOCK, slot.dtype)
     s, d, m = b.blocks(heads, kind), b.blocks(heads, kind), b.blocks(heads, kind)
@@ -275,11 +278,15 @@ def gatv2_senders(
             _store(ds, edge, d, 0, count, offset)
             b.accumulate_slopes(down, j, d, own, other, place, 0, count, slope)
             b.accumulate(dvalue, j, part, ones, first == ptr[j], s, g, place, 0, count)
+        if begin < end and end == ptr[j + 1]:
+            for h in range(heads):
+                for c in range(down.shape[2]):
+                    down[j, h, c] = down[j, h, c] * attention[h, c] + dvalue[j, h, c]
 
 
 @compile_kernel
-def gatv2_receivers(lo, hi, groups, ptr, index, own, other, ds, slope, down, dattention):
-    """down[i] = sum ds leaky'(z), and dattention of a group of rows = sum ds leaky(z)."""
+def gatv2_receivers(lo, hi, groups, ptr, index, own, other, attention, ds, slope, down, dattention):
+    """down[i] = attention sum ds leaky'(z), and dattention of a group of rows = sum ds leaky(z)."""
     heads, kind = other.shape[1], other.dtype
     d, rest, ones = b.blocks(heads, kind), np.empty((1, heads, other.shape[2]), kind), np.ones(heads, kind)
     for group in range(lo, hi):
@@ -293,6 +300,9 @@ def gatv2_receivers(lo, hi, groups, ptr, index, own, other, ds, slope, down, dat
                 rest[:] = 0
                 b.accumulate_leaky(down, rest, d, i, own, other, index, first, count, slope)
                 b.add_block(dattention, group, rest, ones)
+            for h in range(heads):
+                for c in range(down.shape[2]):
+                    down[i, h, c] *= attention[h, c]
 
 
 @b.inline
