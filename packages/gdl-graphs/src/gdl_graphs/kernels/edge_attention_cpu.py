@@ -18,6 +18,8 @@ from torch import Tensor
 
 from gdl_graphs.kernels import edge_attention_loops as loops
 
+SMALL = 1 << 17  # entries of a node tensor that a cache of a processor holds
+
 Four = tuple[Tensor, Tensor, Tensor, Tensor]
 _NO_EDGES = {torch.float32: np.empty((0, 0), np.float32), torch.float64: np.empty((0, 0), np.float64)}
 
@@ -224,9 +226,9 @@ def _shared(
 def _side_by_side(x: Tensor, g: Tensor, dtype: torch.dtype) -> tuple[tuple[np.ndarray, int], Tensor, Tensor]:
     """What to fetch for a receiver and how many rows that is; `x` and `g`, whose rows are as many apart.
 
-    Rows of one shape lie side by side: once they are in no cache, two that are far apart take longer to fetch.
+    Rows of one shape lie side by side, unless a cache holds them all: two that are far apart take longer to fetch.
     """
-    if x.shape != g.shape:
+    if x.shape != g.shape or g.numel() < SMALL:
         (near,) = _arrays(dtype, x)
         return (near, 1), x.to(dtype), g
     rows = empty(len(x), 2, *x.shape[1:], dtype=dtype)
@@ -244,9 +246,11 @@ def _windows(
     """
     count, edges = len(rows) - 1, int(rows[-1])
     limit = max(8 * (count + len(ptr_t)), 1 << 16)
-    pieces = 1 if bias is not None else max(1, -(-edges // limit))
+    if bias is not None or edges <= limit:
+        return np.empty((edges, heads), kind), [(0, count)]
+    pieces = -(-edges // limit)
     cuts = np.searchsorted(rows, [edges * k // pieces for k in range(1, pieces)]) // loops.ROWS * loops.ROWS
-    bounds = sorted({0, *cuts.tolist(), count}) if count else [0, 0]
+    bounds = sorted({0, *cuts.tolist(), count})
     windows = list(itertools.pairwise(bounds))
     return np.empty((max(int(rows[z] - rows[a]) for a, z in windows), heads), kind), windows
 
