@@ -2,7 +2,8 @@
 
 torch computes with OpenMP, whose threads go on spinning for about a millisecond after an operation, in wait for the
 next. Kernels on other threads would share the processors with them: attention over 100,000 edges took 1.4 times as
-long on two cores. So a kernel asks for the team of threads that torch last used, and gets it at once.
+long on two cores. So a kernel that wants as many threads as torch has takes the team that torch last used, and gets it
+at once. One that wants fewer takes the pool: GNU OpenMP would end the others, and torch start them again.
 
 Numba's own threads are not used: GNU OpenMP dies after a fork, and its work queue aborts the process when two threads
 call it at once.
@@ -31,8 +32,8 @@ def run_on_threads(work: Callable[[], None], threads: int) -> None:
     Raises:
         BaseException: the first that a call raised, once all have returned.
     """
-    team = None if _FORKED else _team()
-    if team is None:
+    team = _team()
+    if team is None or _FORKED or threads != torch.get_num_threads():
         _run_on_pool(work, threads)
         return
     errors: list[BaseException] = []
