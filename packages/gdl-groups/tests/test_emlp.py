@@ -40,6 +40,11 @@ def test_products_and_perceptrons_commute_with_the_group(name):
         assert bool((layer(noise) - layer(x)).norm() > 1e-3 * layer(x).norm())  # it is no constant
 
 
+def test_hidden_fields_of_different_multiplicities_are_refused_by_the_perceptron_itself():
+    with pytest.raises(ValueError, match=r"^EquivariantMLP .* one multiplicity, got 2xtrivial\+3xstandard"):
+        EquivariantMLP(2, 1, FieldType(DihedralGroup(4), "2xtrivial+3xstandard"))
+
+
 def test_the_product_of_vectors_is_the_clebsch_gordan_coefficients():
     vector, tensor = FieldType(SO(3), "1x1"), FieldType(SO(3), "1x2")
     product = EquivariantProduct(vector, tensor)

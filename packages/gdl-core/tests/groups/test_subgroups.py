@@ -17,6 +17,14 @@ def test_character_table_of_the_square():
     assert torch.allclose(table @ torch.diag(sizes) @ table.T, 8 * torch.eye(5, dtype=torch.float64), atol=1e-10)
 
 
+def test_whole_numbers_of_a_character_table_are_whole_and_the_others_are_kept():
+    for group in (SymmetricGroup(4), DihedralGroup(3)):  # characters of symmetric groups are whole numbers
+        table = group.character_table()
+        assert torch.equal(table, table.round()) and not bool(torch.signbit(table[table == 0]).any())
+    golden = (5**0.5 - 1) / 2  # 2 cos 72°, which rounding must not touch
+    assert float(DihedralGroup(5).character_table().sub(golden).abs().min()) < 1e-12
+
+
 def test_restriction_to_quarter_turns_makes_the_plane_complex():
     rotations = subgroup(DihedralGroup(4), torch.tensor([[0, 1]]))
     assert rotations.source.order == 4

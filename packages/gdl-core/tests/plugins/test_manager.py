@@ -61,13 +61,17 @@ def test_components_are_found_by_full_and_by_unique_bare_name():
 
 def test_ambiguous_name_lists_its_owners():
     registry = managed(a=plugin([layer("conv")]), b=plugin([layer("conv")]))
-    with pytest.raises(UnknownNameError, match=r"not unique: it may be a/conv \(layer\), b/conv \(layer\)"):
+    with pytest.raises(
+        UnknownNameError, match=r"not unique: it may be a/conv \(layer\), b/conv \(layer\); write the full name"
+    ):
         registry.find("conv")
 
 
 def test_kinds_may_share_a_name_and_the_kind_decides():
     registry = managed(a=plugin([layer("mnist", "model"), layer("mnist", "dataset")]))
     assert registry.find("a/mnist", "dataset").kind == "dataset"
+    with pytest.raises(UnknownNameError, match=r"a/mnist \(model\); say which kind \(`gdl show` has --kind\)"):
+        registry.find("a/mnist")
     with pytest.raises(UnknownNameError, match=r"a/mnist \(dataset\), a/mnist \(model\)"):
         registry.find("a/mnist")
 

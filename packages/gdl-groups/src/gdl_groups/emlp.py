@@ -125,7 +125,7 @@ class EquivariantMLP(FibreMap):
         channel_axis: axis of the channels when no domain is given.
 
     Raises:
-        ValueError: if `hidden` has no invariant field, or multiplicities differ.
+        ValueError: if `hidden` has no invariant field, or fields of different multiplicities.
 
     Source: Finzi, Welling and Wilson 2021, "A practical method for constructing equivariant multilayer perceptrons".
 
@@ -149,6 +149,10 @@ class EquivariantMLP(FibreMap):
         hidden = FieldType(group, hidden) if isinstance(hidden, str) else as_type(hidden)
         if not any(is_trivial(rep) for _, rep in hidden.fields):
             raise ValueError(f"EquivariantMLP needs invariant fields between layers, got {hidden!r}.")
+        if len({count for count, _ in hidden.fields}) > 1:
+            raise ValueError(
+                f"EquivariantMLP multiplies channels one by one: its hidden fields have one multiplicity, got {hidden}."
+            )
         types = [self.in_type, *[hidden] * layers]
         self.blocks = nn.ModuleList([_Block(types[i], types[i + 1], channel_axis) for i in range(layers)])
         self.head = EquivariantLinear(types[-1], self.out_type, channel_axis=channel_axis)

@@ -133,7 +133,7 @@ def test_without_edges_only_the_self_connection_is_left(points):
 
 
 def test_bad_arguments_say_what_is_wrong():
-    with pytest.raises(ValueError, match="at least one head"):
+    with pytest.raises(ValueError, match="heads must be a whole number from 1"):
         layer(heads=0)
     with pytest.raises(TypeError, match="one group"):
         layer(FieldType(SO(3), "1x1"), FieldType(O(3), "1o"))

@@ -5,6 +5,7 @@ import pickle
 import pytest
 import torch
 from gdl_core.derive import intertwiners
+from gdl_core.errors import UnknownNameError
 from gdl_core.groups import SO, CyclicGroup, DihedralGroup, FiniteGroup, O, SymmetricGroup, TrivialGroup
 from gdl_core.testing.measure import group_elements
 from gdl_groups.named import (
@@ -152,6 +153,14 @@ def test_double_covers_forget_the_sign(source, target):
     assert torch.equal(away, plus_or_minus > 1e-6)
 
 
+def test_groups_may_be_given_by_name():
+    assert embedding("T", "SO(3)") is embedding(P("T"), SO(3))
+    with pytest.raises(UnknownNameError, match="no group 'Tx'"):
+        embedding("Tx", "SO(3)")
+    with pytest.raises(TypeError, match="named by a string"):
+        embedding(P("T"), 3)  # type: ignore[arg-type]
+
+
 def test_a_known_embedding_is_one_object_also_after_pickling():
     hom = embedding(P("T"), SO(3))
     assert embedding(P("T"), SO(3)) is hom is pickle.loads(pickle.dumps(hom))
@@ -207,8 +216,8 @@ def test_quarks_and_gluons_branch_into_isospins():
     hom = embedding(SU(2), SU(3))
     assert branching(SU(3).representation("adjoint"), hom) == {"0": 1, "1/2": 1, "1": 1}
     assert branching(SU(3).representation("standard"), hom) == {"0": 2, "1/2": 1}
-    with pytest.raises(TypeError, match="irreps of SU\\(3\\) are not known by name"):
-        branching(SO(6).representation("standard"), embedding(SU(3), SO(6)))
+    assert branching(SO(6).representation("standard"), embedding(SU(3), SO(6))) == {"(1,0)": 1}
+    assert branching(SO(6).irrep((1, 1, 0)), embedding(SU(3), SO(6))) == {"(0,0)": 1, "(1,0)": 1, "(1,1)": 1}
 
 
 def test_pairs_that_do_not_split_are_refused():

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from typing import TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from gdl_core.geometry.domain import Domain
@@ -77,10 +78,18 @@ class Readout(Part):
 def check_channels(x: Tensor, expected: FieldType, axis: int, where: nn.Module) -> None:
     """Raise unless axis `axis` of `x` has the channels of `expected` and `x` is floating point.
 
-    It looks at static facts only, so it costs nothing in a compiled program.
+    It looks at static facts only, so it costs nothing in a compiled program. Values in double precision, which arrays
+    of NumPy are, need weights in double precision.
     """
     if not x.is_floating_point() and not x.is_complex():
         raise TypeError(f"{type(where).__name__} expects floating-point values, got {x.dtype}.")
+    if x.dtype == torch.float64:  # other types are left to torch: autocast mixes them, and looking takes time
+        weight = next(where.parameters(), None)
+        if weight is not None and weight.dtype in (torch.float32, torch.float16, torch.bfloat16):
+            raise TypeError(
+                f"{type(where).__name__} has weights of {weight.dtype}, got values of {x.dtype}: convert the values, "
+                "as by x.float(), or the network, by network.double()."
+            )
     has_axis = x.dim() > (axis if axis >= 0 else -axis - 1)
     if not has_axis or x.shape[axis] != expected.channels:
         got = f"{x.shape[axis]} channels on axis {axis}" if has_axis else "too few axes"

@@ -23,7 +23,7 @@ def grid_of(x: Tensor, domain: Domain | None, where: nn.Module, in_type: FieldTy
             raise ValueError(f"{name} expects values [b, c, *shape] with 1 to 4 spatial axes, got {list(x.shape)}.")
         return Grid.of(x)
     if not isinstance(domain, Grid):
-        raise TypeError(f"{name} works on a Grid, got the domain {domain!r}.")
+        raise TypeError(f"{name} works on a Grid, got the domain {domain}.")
     domain.check(x, name)
     return domain
 

@@ -139,7 +139,9 @@ class FiniteGroup(Group):
         """Return the real character table, `[irreps, classes]`, with classes numbered as in `classes`."""
         first = torch.stack([(self.classes == number).to(torch.int64).argmax() for number in range(self.num_classes)])
         members = self.elements()[first]
-        return torch.stack([irrep.character(members) for irrep in self.irreps()])
+        table = torch.stack([irrep.character(members) for irrep in self.irreps()])
+        whole = table.round() + 0.0  # no -0.0
+        return torch.where((table - whole).abs() < 1e-9, whole, table)  # most are whole numbers, whatever was rounded
 
     @property
     def num_classes(self) -> int:

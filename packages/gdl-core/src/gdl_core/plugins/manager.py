@@ -222,7 +222,9 @@ class PluginManager:
             return found[0]
         if found:
             owners = ", ".join(f"{item.full_name} ({item.kind})" for item in found)
-            raise UnknownNameError(f"The name {name!r} is not unique: it may be {owners}")
+            apart = len({item.kind for item in found}) == len(found)
+            hint = "; say which kind (`gdl show` has --kind)" if apart else "; write the full name"
+            raise UnknownNameError(f"The name {name!r} is not unique: it may be {owners}{hint}.")
         raise UnknownNameError(f"There is no {kind or 'component'} named {name!r}.{self._hint(name, known)}")
 
     def resolve(self, name: str, kind: str | None = None) -> Any:

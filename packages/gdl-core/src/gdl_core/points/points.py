@@ -35,14 +35,14 @@ class Points(Domain):
             raise ValueError(f"{where} expects values [{self.num_points}, c] on {self}, got {list(values.shape)}.")
 
 
-def check_count(count: Any, what: str) -> int:
-    """Return `count` as an int; raise TypeError unless it is a whole number, ValueError if it is negative."""
+def check_count(count: Any, what: str, least: int = 0) -> int:
+    """Return `count` as an int; raise TypeError unless it is a whole number, ValueError if it is below `least`."""
     try:
         whole = operator.index(count)  # also NumPy's integers and tensors of one integer
     except TypeError:
-        raise TypeError(f"{what} must be a whole number from 0, got {count!r}.") from None
-    if whole < 0:
-        raise ValueError(f"{what} must be a whole number from 0, got {whole}.")
+        raise TypeError(f"{what} must be a whole number from {least}, got {count!r}.") from None
+    if whole < least:
+        raise ValueError(f"{what} must be a whole number from {least}, got {whole}.")
     return whole
 
 

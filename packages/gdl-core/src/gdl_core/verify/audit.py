@@ -206,7 +206,7 @@ def _choose(signal: Signal, symmetries) -> list[Symmetry]:
         symmetries = [symmetries]
     found = list(symmetries.values()) if isinstance(symmetries, Mapping) else list(symmetries)
     if not found:
-        raise ValueError(f"{signal.domain!r} has no symmetry, so there is nothing to audit.")
+        raise ValueError(f"{signal.domain} has no symmetry, so there is nothing to audit.")
     return [find_symmetry(signal.domain, item) for item in found]
 
 

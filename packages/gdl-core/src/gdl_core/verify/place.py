@@ -34,7 +34,7 @@ def find_symmetry(domain: Domain, symmetry: Symmetry | str) -> Symmetry:
     known = domain.symmetries()
     if symmetry not in known:
         raise UnknownNameError(
-            f"{domain!r} has no symmetry named {symmetry!r}; it has {', '.join(known) or 'none'}."
+            f"{domain} has no symmetry named {symmetry!r}; it has {', '.join(known) or 'none'}."
             + closest(symmetry, known)
         )
     return known[symmetry]

@@ -171,12 +171,12 @@ def _choose(signal: Signal, deformation: Deformation | str | None) -> Deformatio
         return deformation
     known = _supplied(signal.domain)
     if not known:
-        raise ValueError(f"{signal.domain!r} supplies no deformations; give one as `deformation=`.")
+        raise ValueError(f"{signal.domain} supplies no deformations; give one as `deformation=`.")
     if deformation is None:
         return next(iter(known.values()))
     if deformation not in known:
         raise UnknownNameError(
-            f"{signal.domain!r} has no deformation named {deformation!r}; it has {', '.join(known)}."
+            f"{signal.domain} has no deformation named {deformation!r}; it has {', '.join(known)}."
             + closest(deformation, known)
         )
     return known[deformation]

@@ -5,6 +5,7 @@ import itertools
 from gdl_core.geometry import Blueprint, Domain, Dropout, Pointwise, Readout
 from torch import Tensor, nn
 
+from gdl_graphs.layers.checks import points_of
 from gdl_graphs.layers.gat import GATConv
 from gdl_graphs.layers.gcn import GCNConv
 from gdl_graphs.layers.gin import GINConv
@@ -155,6 +156,7 @@ class GIN(Readout):
         self.dropout = Dropout(classes, dropout)
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> Tensor:
+        points_of(x, domain, self)
         total = self._term(0, x, domain)
         for k, block in enumerate(self.blocks, 1):
             x = block(x, domain)

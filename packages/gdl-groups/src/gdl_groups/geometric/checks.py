@@ -1,9 +1,11 @@
 """The guards of layers on geometric graphs: they look at static facts only, so a compiled program pays nothing."""
 
+from collections.abc import Mapping
+
 from gdl_core.geometry import Domain, domain_of
 from gdl_core.geometry.layer import Part
 from gdl_core.groups import SO, O
-from gdl_core.points import Points
+from gdl_core.points import Points, check_count
 from gdl_core.representations import FieldType
 from gdl_core.representations.field_type import is_trivial
 from torch import Tensor
@@ -32,6 +34,19 @@ def points_of(x: Tensor, domain: Domain | None, layer: Part) -> Points:
         ValueError: if `x` has other channels or another number of rows.
     """
     return domain_of(x, domain, layer, Points, "needs to know which points are of which sample")
+
+
+def check_sizes(layer: Part, sizes: Mapping[str, int]) -> None:
+    """Raise unless the sizes of `layer`, and the channels of its types, are whole numbers from 1.
+
+    Raises:
+        ValueError: if one is less: the layer and the size are named. TypeError: if one is no whole number.
+    """
+    where = type(layer).__name__
+    for name, size in {"in_type": layer.in_type.channels, "out_type": layer.out_type.channels}.items():
+        check_count(size, f"The number of channels of {where}'s {name}", 1)
+    for name, size in sizes.items():
+        check_count(size, f"{where}'s {name}", 1)
 
 
 def claims_of(*types: FieldType) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from gdl_core.geometry import Domain, Layer
 from gdl_core.groups import SO, Group, O
 from gdl_core.incidence import Incidence
 from gdl_core.incidence.precision import accumulate_in
+from gdl_core.points import check_count
 from gdl_core.representations import FieldType
 from torch import Tensor
 
@@ -26,6 +27,7 @@ def group_of(*types: FieldType) -> Group:
 
 def harmonics_type(degree: int, group: Group) -> FieldType:
     """Return the type of the spherical harmonics up to `degree`, one of each: 0e + 1o + 2e + …, or 0 + 1 + 2 + …."""
+    degree = check_count(degree, "The degree of the harmonics")
     parity = [""] * 2 if isinstance(group, SO) else ["e", "o"]
     return FieldType(group, "+".join(f"1x{l}{parity[l % 2]}" for l in range(degree + 1)))
 

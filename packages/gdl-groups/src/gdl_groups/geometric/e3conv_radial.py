@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
+from gdl_core.points import check_count
 from torch import Tensor, nn
 
 from gdl_groups.geometric.radial import BesselBasis, PolynomialCutoff
@@ -32,7 +33,7 @@ class RadialWeights(nn.Module):
     def __init__(self, count: int, cutoff: float, basis: int = 8, hidden: Sequence[int] = (64,), p: int = 6):
         super().__init__()
         self.basis, self.envelope = BesselBasis(basis, cutoff), PolynomialCutoff(p, cutoff)
-        widths = [basis, *hidden, count]
+        widths = [basis, *(check_count(width, "A width of hidden layers", 1) for width in hidden), count]
         self.weights = nn.ParameterList(torch.empty(after, before) for before, after in pairwise(widths))
         self.reset_parameters()
 

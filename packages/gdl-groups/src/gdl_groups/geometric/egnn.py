@@ -6,7 +6,7 @@ from gdl_core.incidence import gather, reduce
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 
-from gdl_groups.geometric.checks import EVERYTHING, count_fields, geometric_of, scalars_and_vectors
+from gdl_groups.geometric.checks import EVERYTHING, check_sizes, count_fields, geometric_of, scalars_and_vectors
 from gdl_groups.geometric.graph import GeometricGraph
 from gdl_groups.geometric.radial import directions
 
@@ -119,7 +119,7 @@ class EGNN(Layer):
     Shapes: `[n, c_in] -> [n, c_out]`.
 
     Raises:
-        TypeError: if a type has other fields.
+        TypeError: if a type has other fields. ValueError: if a size is not positive.
 
     Source: Satorras, Hoogeboom, Welling 2021, §5.1 (n-body), §5.3.
     """
@@ -139,6 +139,7 @@ class EGNN(Layer):
         dim: int = 3,
     ):
         super().__init__(in_type, out_type)
+        check_sizes(self, {"layers": layers, "hidden": hidden})
         self.scalars, vectors = count_fields(self.in_type, "EGNN", dim)
         scalars_out, vectors_out = count_fields(self.out_type, "EGNN", dim)
         if vectors > 1 or vectors_out > 1:

@@ -189,6 +189,10 @@ class GeometricGraph(Points):
             found.append(type(self)(inc, ptr.to(self.ptr), owner.to(self.ptr), self.positions[start:stop], shift, cell))
         return found
 
+    def __str__(self) -> str:
+        samples = f"{self.batch_size} samples, " if self.batch_size != 1 else ""
+        return f"GeometricGraph({samples}{self.num_points} points, {self.num_edges} edges)"
+
 
 def _cells(cell: Tensor | None, samples: int, positions: Tensor) -> Tensor | None:
     if cell is None:

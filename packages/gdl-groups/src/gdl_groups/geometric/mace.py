@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from gdl_core.geometry import Domain, Readout
 from gdl_core.groups import O
 from gdl_core.incidence import Incidence
+from gdl_core.points import check_count
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 
-from gdl_groups.geometric.checks import claims_of, geometric_of
+from gdl_groups.geometric.checks import check_sizes, claims_of, geometric_of
 from gdl_groups.geometric.e3conv import Interaction, edge_values, group_of, harmonics_type
 from gdl_groups.geometric.e3conv_linear import IrrepLinear
 from gdl_groups.geometric.nequip import AtomicEnergy, invariant_part
@@ -78,8 +79,8 @@ class MACE(Readout):
     Shapes: `[n, species] -> [b, 1]`.
 
     Raises:
-        ValueError: if `hidden` has no invariant channels or fields of different multiplicities, or `shifts` not one
-            number per species.
+        ValueError: if `hidden` has no invariant channels or fields of different multiplicities, `shifts` not one number
+            per species, or a size is not positive.
         TypeError: if called without a `GeometricGraph`.
 
     Source: Batatia et al. 2022 (MACE), eqs. 8-13.
@@ -101,7 +102,8 @@ class MACE(Readout):
         scale: float = 1.0,
         shifts: Sequence[float] | None = None,
     ):
-        super().__init__(species, 1)
+        super().__init__(check_count(species, "MACE's species", 1), 1)
+        check_sizes(self, {"layers": layers, "readout": readout})
         hidden = FieldType(O(3), hidden) if isinstance(hidden, str) else hidden
         scalars = invariant_part(hidden)
         copies = {count for count, _ in hidden.fields}

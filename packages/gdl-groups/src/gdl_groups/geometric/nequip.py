@@ -6,11 +6,12 @@ import torch
 from gdl_core.geometry import Domain, Readout
 from gdl_core.groups import O
 from gdl_core.incidence import Incidence, reduce
+from gdl_core.points import check_count
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 
 from gdl_groups.fibre.gate import Gate
-from gdl_groups.geometric.checks import claims_of, geometric_of
+from gdl_groups.geometric.checks import check_sizes, claims_of, geometric_of
 from gdl_groups.geometric.e3conv import Interaction, edge_values, group_of, harmonics_type
 from gdl_groups.geometric.e3conv_linear import IrrepLinear
 from gdl_groups.products import TensorProductPlan
@@ -113,7 +114,8 @@ class NequIP(Readout):
     Shapes: `[n, species] -> [b, 1]`.
 
     Raises:
-        ValueError: if `hidden` has no invariant channels, or `shifts` not one number per species.
+        ValueError: if `hidden` has no invariant channels, `shifts` not one number per species, or a size is not
+            positive.
         TypeError: if called without a `GeometricGraph`.
 
     Source: Batzner et al. 2022, Fig. 1 and §"Methods".
@@ -134,7 +136,8 @@ class NequIP(Readout):
         scale: float = 1.0,
         shifts: Sequence[float] | None = None,
     ):
-        super().__init__(species, 1)
+        super().__init__(check_count(species, "NequIP's species", 1), 1)
+        check_sizes(self, {"layers": layers, "readout": readout})
         hidden = FieldType(O(3), hidden) if isinstance(hidden, str) else hidden
         self.claims = claims_of(hidden)
         self.cutoff = float(cutoff)

@@ -3,10 +3,11 @@
 import torch
 from gdl_core.geometry import Domain, Layer, Readout
 from gdl_core.groups import O
+from gdl_core.points import check_count
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 
-from gdl_groups.geometric.checks import EVERYTHING, geometric_of, scalars_and_vectors
+from gdl_groups.geometric.checks import EVERYTHING, check_sizes, geometric_of, scalars_and_vectors
 from gdl_groups.geometric.radial import BesselBasis, CosineCutoff, directions
 from gdl_groups.geometric.readout import SumPool
 from gdl_groups.products import TensorProductPlan, tensor_product_conv
@@ -104,6 +105,7 @@ class PaiNN(Readout):
     Shapes: `[n, c_in] -> [b, c_out]`.
 
     Raises:
+        ValueError: if a size is not positive: `channels` is 2 at least.
         TypeError: if called without a `GeometricGraph`.
 
     Source: Schütt, Unke, Gastegger 2021.
@@ -123,6 +125,8 @@ class PaiNN(Readout):
         scale: float = 1.0,
     ):
         super().__init__(in_type, out_type)
+        check_sizes(self, {"layers": layers})
+        check_count(channels, "PaiNN's channels", 2)  # the head has half as many
         self.channels = channels
         self.embed = nn.Linear(self.in_type.channels, channels, bias=False)
         self.messages = nn.ModuleList(PaiNNMessage(channels, cutoff, basis) for _ in range(layers))

@@ -4,10 +4,11 @@ import math
 
 import torch
 from gdl_core.geometry import Domain, Layer, Readout
+from gdl_core.points import check_count
 from gdl_core.representations import FieldType
 from torch import Tensor, nn
 
-from gdl_groups.geometric.checks import EVERYTHING, geometric_of
+from gdl_groups.geometric.checks import EVERYTHING, check_sizes, geometric_of
 from gdl_groups.geometric.radial import CosineCutoff, GaussianBasis, distances
 from gdl_groups.geometric.readout import SumPool
 from gdl_groups.products import TensorProductPlan, tensor_product_conv
@@ -98,6 +99,7 @@ class SchNet(Readout):
     Shapes: `[n, c_in] -> [b, c_out]`.
 
     Raises:
+        ValueError: if a size is not positive: `channels` is 2 at least.
         TypeError: if called without a `GeometricGraph`.
 
     Source: Schütt et al. 2017.
@@ -117,6 +119,8 @@ class SchNet(Readout):
         scale: float = 1.0,
     ):
         super().__init__(in_type, out_type)
+        check_sizes(self, {"layers": layers})
+        check_count(channels, "SchNet's channels", 2)  # the head has half as many
         self.embed = nn.Linear(self.in_type.channels, channels, bias=False)
         self.blocks = nn.ModuleList(SchNetBlock(channels, cutoff, basis) for _ in range(layers))
         self.head = nn.Sequential(

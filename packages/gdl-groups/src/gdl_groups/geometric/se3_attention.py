@@ -9,7 +9,7 @@ from gdl_core.incidence.operations import structure
 from gdl_core.representations import FieldType
 from torch import Tensor
 
-from gdl_groups.geometric.checks import claims_of, geometric_of
+from gdl_groups.geometric.checks import check_sizes, claims_of, geometric_of
 from gdl_groups.geometric.e3conv import edge_values, group_of, harmonics_type
 from gdl_groups.geometric.e3conv_linear import IrrepLinear
 from gdl_groups.geometric.e3conv_radial import RadialWeights
@@ -40,7 +40,7 @@ class SE3Attention(Layer):
 
     Raises:
         TypeError: if a field is no irrep, the types are of different groups, or it is called without a graph.
-        ValueError: if `heads` is not positive, or no tensor product leads to `out_type`.
+        ValueError: if `heads` or the channels of a type are not positive, or no tensor product leads to `out_type`.
 
     Source: Fuchs et al. 2020 (SE(3)-Transformer), eqs. 10-12; Liao and Smidt 2023 (Equiformer), §4.3.
     """
@@ -61,8 +61,7 @@ class SE3Attention(Layer):
         self_connection: bool = True,
     ):
         super().__init__(in_type, out_type)
-        if heads < 1:
-            raise ValueError(f"SE3Attention expects at least one head, got {heads}.")
+        check_sizes(self, {"heads": heads})
         self.claims = claims_of(self.in_type, self.out_type)
         self.cutoff, self.heads = float(cutoff), heads
         fields = (*self.in_type.fields, *self.out_type.fields)

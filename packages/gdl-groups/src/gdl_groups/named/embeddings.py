@@ -8,6 +8,7 @@ from gdl_core.groups import SO, Group, Homomorphism
 from torch import Tensor
 
 from gdl_groups.named.inclusions import overgroups
+from gdl_groups.named.table import group as named
 
 
 class KnownHomomorphism(Homomorphism):
@@ -26,7 +27,7 @@ class KnownHomomorphism(Homomorphism):
         return self._made_by
 
 
-def embedding(source: Group, target: Group) -> Homomorphism:
+def embedding(source: Group | str, target: Group | str) -> Homomorphism:
     """Return the known homomorphism from `source` into `target`: the shortest path through the graph of groups.
 
     It is injective, but for the double covers: the unit quaternions, SU(2) and the binary groups onto rotations, and
@@ -34,6 +35,7 @@ def embedding(source: Group, target: Group) -> Homomorphism:
     along it are equal. Conventions: SO(n), O(n), S_n, U(n), … keep the last coordinates fixed in the next larger one;
     C_n and SO(2) turn about z; D_n flips about x in SO(3), and is C_nv in `PointGroup("C_nv")`. Point groups are
     included as matrices in their standard orientation where possible, and otherwise as the first conjugate found.
+    A string is the name of a `group`: `embedding("O", "SO(3)")`.
 
     >>> from gdl_core.groups import SO
     >>> from gdl_groups.named import PointGroup
@@ -42,8 +44,9 @@ def embedding(source: Group, target: Group) -> Homomorphism:
 
     Raises:
         ValueError: if no path is known.
+        UnknownNameError: if a name is that of no group. TypeError: if something is neither a group nor a name.
     """
-    return _embedding(source, target)
+    return _embedding(*(given if isinstance(given, Group) else named(given) for given in (source, target)))
 
 
 @lru_cache(maxsize=512)
