@@ -352,8 +352,8 @@ def test_errors_name_both_sides():
         a.images(DihedralGroup(4).identity())
     with pytest.raises(TypeError, match="cannot be restricted along"):
         b.restrict(rotations_of(4))
-    with pytest.raises(TypeError, match=r"irreps of SO\(5\) are not known by name"):
-        (SO(5).standard() * SO(5).standard()).decompose()
+    with pytest.raises(TypeError, match=r"irreps of O\(5\) are not known by name"):
+        (O(5).standard() * O(5).standard()).decompose()
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,7 @@ def test_unknown_names_and_arguments_raise_a_sentence(name, error, sentence):
         (lambda: SL(2, "p-adic"), "'real' or 'complex', got 'p-adic'"),
         (lambda: Lorentz(0), "Lorentz takes a whole number of at least 1, got 0"),
         (lambda: SE(2.0), "SE takes a whole number of at least 2, got 2.0"),
-        (lambda: SU(3).irrep(1), "The irreps of SU\\(3\\) are not tabulated"),
+        (lambda: SU(3).irrep(1), "SU\\(3\\) has no irrep \\(1\\): its Dynkin labels are 2 whole numbers from 0"),
         (lambda: SU(2).irrep(0.3), "A spin is one of 0, 1/2, 1, 3/2"),
         (lambda: RubiksCube().elements(), "too many to enumerate"),
     ],

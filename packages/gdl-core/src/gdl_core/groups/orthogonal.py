@@ -1,15 +1,18 @@
-"""SO(m) and O(m), with the irreps of SO(2), O(2), SO(3) and O(3)."""
+"""SO(m) and O(m), with the irreps of SO(m), O(2) and O(3)."""
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import chain, count
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from gdl_core.groups.highest_weight import Frame, irreps_in_order, labelled_irrep, named_irrep
 from gdl_core.groups.lie import LieGroup, haar_orthogonal, rotation_algebra
 from gdl_core.groups.named import rotation
+from gdl_core.groups.weights import Classical
 
 if TYPE_CHECKING:
     from gdl_core.representations import Representation
@@ -18,7 +21,9 @@ if TYPE_CHECKING:
 class SO(LieGroup):
     """The rotations of R^m, as matrices `[m, m]`.
 
-    Irreps: of SO(2) by frequency `"0"`, `"1"`, …; of SO(3) by degree `"0"`, `"1"`, … (`"1"` is (x, y, z)).
+    Irreps: of SO(2) by frequency `"0"`, `"1"`, …; of SO(3) by degree `"0"`, `"1"`, … (`"1"` is (x, y, z)); of SO(m)
+    with m ≥ 4 by highest weight, ⌊m/2⌋ whole numbers λ_1 ≥ … ≥ |λ_r|: `"(1,0)"` is R^4, `"(2,0)"` the symmetric
+    matrices without trace, `"(1,1)"` and `"(1,-1)"` the self-dual and anti-self-dual two-forms (`highest_weight`).
     """
 
     def __init__(self, m: int):
@@ -33,21 +38,34 @@ class SO(LieGroup):
         found[:, :, 0] *= torch.linalg.det(found).sign()[:, None]
         return found
 
-    def irrep(self, degree: int | str, /) -> "Representation":
-        """Return the irrep of frequency (m = 2) or degree (m = 3) `degree`, a number or its name."""
+    def irrep(self, degree: int | str | tuple[int, ...], /) -> "Representation":
+        """Return the irrep of a frequency (m = 2), degree (m = 3) or highest weight (m ≥ 4), or of its name.
+
+        Where m ≥ 4 a whole number l stands for the weight (l, 0, …), the harmonic polynomials of degree l.
+        """
         if isinstance(degree, str):
             return super().irrep(degree)
+        if isinstance(degree, tuple):
+            if self.m < 4:
+                raise ValueError(f"An irrep of {self!r} is named by one whole number from 0, got {degree!r}.")
+            return labelled_irrep(self, self._frame, degree)
         if self.m == 2:
             return planar_irrep(self, degree)
         if self.m == 3:
             return spherical_irrep(self, degree, str(degree), None)
-        raise NotImplementedError(f"The irreps of {self!r} are not tabulated; build tensor products of 'standard'.")
+        return labelled_irrep(self, self._frame, (degree, *[0] * (self.m // 2 - 1)))
 
     def _irrep(self, name: str) -> "Representation | None":
-        return self.irrep(int(name)) if name.isdigit() and self.m in (2, 3) else None
+        if self.m > 3 and not name.isdigit():
+            return named_irrep(self, self._frame, name)
+        return self.irrep(int(name)) if name.isdigit() else None
 
-    def _irrep_series(self) -> "Iterator[Representation] | None":
-        return (self.irrep(degree) for degree in count()) if self.m in (2, 3) else None
+    def _irrep_series(self) -> "Iterator[Representation]":
+        return (self.irrep(degree) for degree in count()) if self.m < 4 else irreps_in_order(self, self._frame)
+
+    @property
+    def _frame(self) -> Frame:
+        return _frame(self)
 
 
 class O(LieGroup):  # noqa: E742
@@ -102,6 +120,27 @@ class O(LieGroup):  # noqa: E742
         if self.m == 2:
             return chain((self.irrep(0), self.determinant()), (self.irrep(frequency) for frequency in count(1)))
         return None
+
+
+@lru_cache(maxsize=32)
+def _frame(group: SO) -> Frame:
+    """The vectors (e_1 ± i e_2)/√2, (e_3 ± i e_4)/√2, …, and the last axis, if it is left over."""
+    m, r, root = group.m, group.m // 2, math.sqrt(0.5)
+    real, imaginary = torch.zeros(2, m, m, dtype=torch.float64)
+    for i in range(r):
+        real[2 * i, i], imaginary[2 * i + 1, i] = root, root
+        real[2 * i, r + i], imaginary[2 * i + 1, r + i] = root, -root
+    if m % 2:
+        real[-1, -1] = 1
+    change = torch.complex(real, imaginary)
+    twisted = m % 4 == 2  # complex conjugation exchanges λ_r and -λ_r
+    return Frame(
+        Classical("B" if m % 2 else "D", r),
+        matrix=lambda g: change.mH.to(g.device) @ g.to(change.dtype) @ change.to(g.device),
+        conjugate=lambda weight: (*weight[:-1], -weight[-1] if twisted else weight[-1]),
+        rule=f"its highest weight is {r} whole numbers λ_1 ≥ … ≥ " + ("λ_r ≥ 0" if m % 2 else "|λ_r|"),
+        check=lambda g: _check_elements(group, g),
+    )
 
 
 def planar_irrep(group: LieGroup, frequency: int) -> "Representation":

@@ -1,10 +1,16 @@
 """Groups of matrices that are not compact: GL, SL, Sp, the Lorentz group, scalings."""
 
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
-from gdl_core.groups import realify
+from gdl_core.groups import LieGroup, realify
+from gdl_core.groups.highest_weight import Frame, irreps_in_order, labelled_irrep, named_irrep
 from gdl_core.groups.lie import haar_orthogonal, rotation_algebra
+from gdl_core.groups.weights import Classical, dynkin_labels, of_dynkin_labels
 from torch import Tensor
 
 from gdl_groups.named.matrix import FormGroup, MatrixGroup, determinant_sign, largest, size_of, unit_determinant, units
@@ -12,6 +18,24 @@ from gdl_groups.named.unitary import complexify
 
 if TYPE_CHECKING:
     from gdl_core.representations import Representation
+
+
+class _ByHighestWeight(LieGroup):
+    """A group whose irreps are those of a classical Lie algebra, where it has a frame."""
+
+    _frame: Frame | None
+
+    def irrep(self, labels: tuple | int | str, /) -> "Representation":
+        """Return the irrep of labels, see the class, or of its name."""
+        if isinstance(labels, str) or self._frame is None:
+            return super().irrep(str(labels))
+        return labelled_irrep(self, self._frame, labels if isinstance(labels, tuple) else (labels,))
+
+    def _irrep(self, name: str) -> "Representation | None":
+        return None if self._frame is None else named_irrep(self, self._frame, name)
+
+    def _irrep_series(self) -> "Iterator[Representation] | None":
+        return None if self._frame is None else irreps_in_order(self, self._frame)
 
 
 def trace_free(m: int) -> Tensor:
@@ -41,14 +65,16 @@ class GL(MatrixGroup):
         return {"det g ≠ 0": (torch.linalg.det(g).abs() < 1e-12).double()}
 
 
-class SL(MatrixGroup):
+class SL(_ByHighestWeight, MatrixGroup):
     """The matrices of determinant 1, real `[n, n]`, or complex ones as real matrices `[2n, 2n]` (see `realify`).
 
     Args:
         n: the dimension, at least 2.
         field: `"real"` or `"complex"`; SL(2, "complex") covers the Lorentz group twice.
 
-    Representations: `standard`, `adjoint`. Samples are exponentials of normal matrices.
+    Representations: `standard`, `adjoint`, and for n ≥ 2 the polynomial irreps by Dynkin labels, n - 1 whole numbers:
+    `"(1,0)"` of SL(3) is R³, `"(2,0)"` the symmetric matrices; of the complex group those that are holomorphic. Samples
+    are exponentials of normal matrices.
     """
 
     has_determinant = False
@@ -72,14 +98,19 @@ class SL(MatrixGroup):
             "det g = 1": (torch.linalg.det(u) - 1).abs(),
         }
 
+    @property
+    def _frame(self) -> Frame:
+        return _linear_frame(self.n, self.field)
 
-class Sp(FormGroup):
+
+class Sp(_ByHighestWeight, FormGroup):
     """The symplectic matrices `[m, m]`, which keep Ω = [[0, 1], [-1, 0]]: the linear canonical transformations.
 
     Args:
         m: the dimension of phase space (positions, momenta), even; Sp(2) is SL(2).
 
-    Representations: `standard`, `adjoint`. The form is `form`. Samples are exponentials (Hall 2015, §1.2.4).
+    Representations: `standard`, `adjoint`, and irreps by highest weight, m/2 whole numbers λ_1 ≥ … ≥ 0: of Sp(4),
+    `"(1,1)"` has dimension 5. The form is `form`. Samples are exponentials (Hall 2015, §1.2.4).
     """
 
     has_determinant = False
@@ -94,8 +125,12 @@ class Sp(FormGroup):
         symmetric = [e[i, j] + (e[j, i] if i != j else 0) for i in range(m) for j in range(i, m)]
         super().__init__(f"Sp({m})", form, form @ torch.stack(symmetric))
 
+    @property
+    def _frame(self) -> Frame:
+        return _symplectic_frame(self.m // 2)
 
-class Lorentz(FormGroup):
+
+class Lorentz(_ByHighestWeight, FormGroup):
     """The Lorentz transformations of (t, x_1, …, x_d), which keep the metric diag(1, -1, …, -1); matrices `[1+d, 1+d]`.
 
     Args:
@@ -104,7 +139,10 @@ class Lorentz(FormGroup):
 
     The basis of the algebra is the rotations, as in SO(d), and the boosts along each axis. Representations: `standard`
     (a vector), its `dual` (a covector), `det`, `time` (the sign of the time direction), `adjoint` (antisymmetric
-    tensors such as the electromagnetic field). `metric` is the form. Samples are exponentials.
+    tensors such as the electromagnetic field); of the connected group also irreps: for d = 3 by two spins j, k whose
+    sum is whole (Weinberg 1995, §5.6), `"(1/2,1/2)"` a vector, `"(1,1)"` the symmetric tensors without trace, `"(1,0)"`
+    the antisymmetric ones, (1, 0) and its conjugate (0, 1) on R⁶; for other d ≥ 2 by highest weight, as of SO(1+d).
+    `metric` is the form. Samples are exponentials.
     """
 
     def __init__(self, d: int = 3, full: bool = False):
@@ -149,6 +187,69 @@ class Lorentz(FormGroup):
 
     def _named_representations(self) -> dict:
         return super()._named_representations() | {"time": self.time}
+
+    @property
+    def _frame(self) -> Frame | None:
+        return None if self.full or self.d < 2 else _lorentz_frame(self.d)
+
+
+@lru_cache(maxsize=32)
+def _linear_frame(n: int, field: str) -> Frame:
+    return Frame(
+        Classical("A", n),
+        matrix=(lambda g: g) if field == "real" else complexify,
+        conjugate=lambda weight: weight,
+        rule=f"its Dynkin labels are {n - 1} whole numbers from 0",
+        labels=dynkin_labels,
+        weight=of_dynkin_labels,
+    )
+
+
+@lru_cache(maxsize=32)
+def _symplectic_frame(rank: int) -> Frame:
+    """Positions are the v_i, momenta the v_-i."""
+    return Frame(
+        Classical("C", rank),
+        matrix=lambda g: g,
+        conjugate=lambda weight: weight,
+        rule=f"its highest weight is {rank} whole numbers λ_1 ≥ … ≥ λ_r ≥ 0",
+    )
+
+
+@lru_cache(maxsize=32)
+def _lorentz_frame(d: int) -> Frame:
+    """The light-like vectors (t ± x_d)/√2, then pairs of the other axes as in SO(n), and the axis that is left over."""
+    r, n, root = (d + 1) // 2, d + 1, math.sqrt(0.5)
+    real, imaginary = torch.zeros(2, n, n, dtype=torch.float64)
+    real[0, 0] = real[0, r] = real[-1, 0] = root
+    real[-1, r] = -root
+    for i in range(1, r):
+        real[2 * i - 1, i], imaginary[2 * i, i] = root, root
+        real[2 * i - 1, r + i], imaginary[2 * i, r + i] = -root, root
+    if n % 2:
+        imaginary[n - 2, -1] = 1
+    change = torch.complex(real, imaginary)
+    twisted = d % 4 == 3  # complex conjugation exchanges λ_r and -λ_r
+    spins = d == 3
+    rule = f"its highest weight is {r} whole numbers λ_1 ≥ … ≥ " + ("λ_r ≥ 0" if n % 2 else "|λ_r|")
+    return Frame(
+        Classical("B" if n % 2 else "D", r),
+        matrix=lambda g: change.mH @ g.to(change.dtype) @ change,
+        conjugate=lambda weight: (*weight[:-1], -weight[-1] if twisted else weight[-1]),
+        rule="it takes two spins from 0, 1/2, 1, … whose sum is whole" if spins else rule,
+        labels=spins_of_weight if spins else lambda weight: weight,
+        weight=weight_of_spins if spins else lambda labels: labels,
+    )
+
+
+def spins_of_weight(weight: tuple) -> tuple:
+    """Return the spins (j, k) of a weight (j + k, j - k) of so(4)."""
+    return Fraction(weight[0] + weight[1], 2), Fraction(weight[0] - weight[1], 2)
+
+
+def weight_of_spins(spins: tuple) -> tuple:
+    """Return the weight (j + k, j - k) of so(4) of spins (j, k); of other lengths, the labels as they are."""
+    return (spins[0] + spins[1], spins[0] - spins[1]) if len(spins) == 2 else spins
 
 
 class Scaling(MatrixGroup):

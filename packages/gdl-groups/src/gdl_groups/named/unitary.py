@@ -1,12 +1,15 @@
 """U(n) and SU(n) as real matrices, the unit quaternions, and the spin representations of SU(2)."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING
 
 import torch
 from gdl_core.groups import Group, realify
+from gdl_core.groups.highest_weight import Frame, irreps_in_order, labelled_irrep, named_irrep
 from gdl_core.groups.orthogonal import planar_irrep, spherical_algebra
+from gdl_core.groups.weights import Classical, dynkin_labels, of_dynkin_labels
 from torch import Tensor
 
 from gdl_groups.named.matrix import MatrixGroup, largest, size_of
@@ -77,8 +80,10 @@ class SU(MatrixGroup):
         n: the number of complex dimensions, at least 2.
 
     The basis of the algebra is -iλ/2 with the generalised Gell-Mann matrices λ, for SU(2) the Pauli matrices.
-    Representations: `standard` (2n), `adjoint` (n² - 1), and for SU(2) the irreps of spin `"0"`, `"1/2"`, `"1"`,
-    `"3/2"`, …: see `spin_irrep`.
+    Representations: `standard` (2n), `adjoint` (n² - 1), and irreps: of SU(2) by spin, `"0"`, `"1/2"`, `"1"`, `"3/2"`,
+    … (see `spin_irrep`); of SU(n) with n ≥ 3 by Dynkin labels, n - 1 whole numbers: of SU(3), `"(1,0)"` is C³ (on R⁶,
+    of complex type), `"(1,1)"` the octet (8, real), `"(3,0)"` the decuplet. Labels and their reverse are complex
+    conjugate, and one real irrep, named after the larger.
     """
 
     has_determinant = False
@@ -106,20 +111,40 @@ class SU(MatrixGroup):
         found = super().standard()
         return found if self.n == 2 else found.rename("standard", "complex")  # of SU(2) it is the irrep "1/2"
 
-    def irrep(self, spin: float | str, /) -> "Representation":
-        """Return the irrep of SU(2) of a spin in 0, 0.5, 1, … or of its name; raise NotImplementedError for other n."""
-        if isinstance(spin, str):
-            return super().irrep(spin)
-        if self.n != 2:
-            raise NotImplementedError(f"The irreps of {self!r} are not tabulated; build products of 'standard'.")
-        return spin_irrep(self, spin, quaternion_of_su2)
+    def irrep(self, labels: float | str | tuple[int, ...], /) -> "Representation":
+        """Return the irrep of a spin in 0, 0.5, 1, … (n = 2), or of Dynkin labels (n ≥ 3), or of a name."""
+        if isinstance(labels, str):
+            return super().irrep(labels)
+        if self.n > 2:
+            return labelled_irrep(self, self._frame, labels if isinstance(labels, tuple) else (labels,))
+        if isinstance(labels, tuple):
+            raise ValueError(f"An irrep of SU(2) is named by one spin from 0, 1/2, 1, …, got {labels!r}.")
+        return spin_irrep(self, labels, quaternion_of_su2)
 
     def _irrep(self, name: str) -> "Representation | None":
-        spin = spin_of_name(name) if self.n == 2 else None
+        if self.n > 2:
+            return named_irrep(self, self._frame, name)
+        spin = spin_of_name(name)
         return None if spin is None else self.irrep(spin)
 
-    def _irrep_series(self) -> "Iterator[Representation] | None":
-        return (self.irrep(doubled / 2) for doubled in count()) if self.n == 2 else None
+    def _irrep_series(self) -> "Iterator[Representation]":
+        return (self.irrep(doubled / 2) for doubled in count()) if self.n == 2 else irreps_in_order(self, self._frame)
+
+    @property
+    def _frame(self) -> Frame:
+        return _frame(self.n)
+
+
+@lru_cache(maxsize=32)
+def _frame(n: int) -> Frame:
+    return Frame(
+        Classical("A", n),
+        matrix=complexify,
+        conjugate=lambda weight: tuple(weight[0] - entry for entry in reversed(weight)),
+        rule=f"its Dynkin labels are {n - 1} whole numbers from 0",
+        labels=dynkin_labels,
+        weight=of_dynkin_labels,
+    )
 
 
 class UnitQuaternions(Group):
