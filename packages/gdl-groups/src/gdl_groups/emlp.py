@@ -81,7 +81,8 @@ class EquivariantProduct(ExactBuffers, FibreMap):
         for (row, a, b, name), weight in zip(self._terms, self.weights):
             product = fields[a].unsqueeze(-2) * fields[b].unsqueeze(-3)  # [..., d_a, d_b, c]
             basis = getattr(self, name)
-            out[row] = out[row] + torch.einsum("...ijc,koij,kc->...oc", product, basis, weight)
+            couplings = torch.einsum("koij,kc->oijc", basis, weight)
+            out[row] = out[row] + torch.einsum("...ijc,oijc->...oc", product, couplings)
         whole = torch.cat([field.flatten(-2) for field in out], -1) if out else x[..., :0]
         return whole.movedim(-1, axis)
 

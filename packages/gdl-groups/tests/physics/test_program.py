@@ -87,6 +87,18 @@ def test_inductor_gives_the_parameter_gradients_of_a_loss_on_forces(name):
     compare(head, torch.compile(trace(head, drawn(CLOUD), CLOUD), fullgraph=True, dynamic=True), cloud(SIZES, seed=3))
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings(r"ignore:.*torch\.jit\.:DeprecationWarning")  # inductor imports parts that warn
+@pytest.mark.parametrize("name", ["egnn", "nequip", "so2"])
+def test_other_sizes_are_not_compiled_again(name):
+    """Forward and backward: a length that became a number on the way would be compiled for again and again."""
+    head = head_of(name)
+    run = torch.compile(trace(head, drawn(CLOUD), CLOUD), backend="aot_eager", fullgraph=True, dynamic=True)
+    gradients(head, run, cloud(SIZES, seed=3))
+    with torch.compiler.set_stance("fail_on_recompile"):
+        gradients(head, run, cloud((7, 5, 4, 6), seed=4))
+
+
 SCRIPT = """
 import sys
 import torch

@@ -190,7 +190,8 @@ def _backward_backward(ctx: Any, h: Tensor) -> tuple:
     slopes, scale = table(gradient_table, degree, g), table(each_factor, degree, g, normalization)
     lower = spherical_harmonics(u, degree - 1, False, "component")
     by_g = ((along.unsqueeze(2) * lower.unsqueeze(1)).flatten(1) @ slopes.flatten(0, 1)) * scale
-    turned = torch.einsum("ns,ats,na->nt", g * scale, slopes, along)
+    pairs = along.unsqueeze(2) * (g * scale).unsqueeze(1)  # [n, 3, s]
+    turned = pairs.flatten(1) @ slopes.transpose(1, 2).flatten(0, 1)
     by_v = spherical_harmonics_backward(u, turned, degree - 1, False, "component")
     if normalize:
         p = spherical_harmonics_backward(u, g, degree, False, normalization)

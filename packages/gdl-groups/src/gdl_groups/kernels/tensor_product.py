@@ -57,8 +57,9 @@ def _tensor_product(
     messages = [[values.new_zeros(len(sender), rep.dim, 0)] for _, rep in out_type.fields]
     for path in found.paths:
         features = _part(values, found, path, near) * w[:, None, path.weight : path.weight + path.copies]
-        equation = "eku,ej,ijk->eiu" if transposed else "eiu,ej,ijk->eku"
-        product = torch.einsum(equation, features, y[:, filters[path.second]], path.coupling().to(values))
+        # Of two at a time: for three `einsum` asks for the best order, which turns lengths into numbers when compiled.
+        turns = torch.einsum("ej,ijk->eik", y[:, filters[path.second]], path.coupling().to(values))
+        product = torch.einsum("eku,eik->eiu" if transposed else "eiu,eik->eku", features, turns)
         field = messages[path.first if far == "in" else path.third]
         if transposed and len(field) > 1:
             field[1] = field[1] + product  # all paths of a field of x end in the same channels
@@ -144,8 +145,8 @@ def _edges(
     filters, wide_y, wide_w = found.filter_type.slices(), y.to(wide), w.to(wide)
     dy, dw = [torch.zeros_like(wide_y[:, part]) for part in filters], []
     for path in found.paths:
-        ends = _part(values, found, path, "in"), _part(slopes, found, path, "out"), path.coupling().to(values)
-        z = torch.einsum("eiu,eku,ijk->eju", *ends)
+        ends = torch.einsum("eiu,eku->eiku", _part(values, found, path, "in"), _part(slopes, found, path, "out"))
+        z = torch.einsum("eiku,ijk->eju", ends, path.coupling().to(values))
         dy[path.second] = dy[path.second] + torch.einsum("eju,eu->ej", z, wide_w[:, path.weight :][:, : path.copies])
         dw.append(torch.einsum("eju,ej->eu", z, wide_y[:, filters[path.second]]))
     dx = x.new_empty(0, x.shape[1])
