@@ -51,6 +51,19 @@ def test_an_argument_may_be_an_object_of_its_own():
     assert build_model(config).inner[0].out_channels == 2
 
 
+def test_an_object_inside_an_object_is_chosen_by_its_name_and_its_arguments_need_no_init_args():
+    wrapped = ("--model", "waves.Wrapped", "--model.inner.class_path", "waves.Net", "--model.inner.width", "2")
+    assert recipe(*wrapped)["model"]["init_args"]["inner"]["init_args"]["width"] == 2
+    assert recipe(*wrapped, "--model.inner", "waves.Net")["model"]["init_args"]["inner"]["init_args"]["width"] == 2
+    for option in ("--model.inner", "--model.inner.class_path"):  # another class drops the arguments, as outside
+        other = recipe(*wrapped, option, "waves.make_net", "--model.inner.hidden", "5")["model"]["init_args"]["inner"]
+        assert other == {"class_path": "waves.make_net", "init_args": {"hidden": 5, "outputs": 3}}
+    late = ("--model", "waves.Wrapped", "--model.inner.init_args.width", "2", "--model.inner.class_path", "waves.Net")
+    assert recipe(*late)["model"]["init_args"]["inner"]["init_args"]["width"] == 2
+    with pytest.raises(ConfigError, match=r"--model\.width\.deep: width is 4, which has no options of its own"):
+        recipe("--model.width.deep", "2")
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

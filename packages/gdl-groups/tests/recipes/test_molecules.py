@@ -1,6 +1,7 @@
 """The recipe of molecules trains on energies and forces, and its checkpoint predicts both."""
 
 import gzip
+import json
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 pytest.importorskip("lightning")
 pytest.importorskip("ase")
 
+from gdl_core.cli import main
 from gdl_core.train import ConfigError, evaluate, load_model, train
 from gdl_groups.datasets.graph_samples import EnergyForces
 from gdl_groups.physics.conservative import Prediction
@@ -49,6 +51,20 @@ def test_the_recipe_trains_on_forces_and_tests_again(tmp_path):
     model, signal, _ = load_model(run.checkpoint)
     found = model(signal.values, signal.domain)
     assert isinstance(found, Prediction) and found.forces.shape == (signal.domain.num_points, 3)
+
+
+def test_a_checkpoint_is_audited_from_the_command_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("GDL_KERNELS", "reference")  # compiling kernels would take longer than the rest
+    options = ["--model.model", "groups/nequip", "--model.model.species", "3", "--model.model.hidden", "2x0e+2x1o"]
+    options += ["--model.model.layers", "1", "--data.valid", "4", *SMALL[6:-1], "1", "--data.root", str(tmp_path)]
+    run = train("groups/molecules", options, "r")
+    capsys.readouterr()
+    assert main(["audit", str(run.checkpoint), "--samples", "1", "--json", "out.json"]) == 0
+    printed = capsys.readouterr().out
+    for name in ("permutation", "translation", "rotation", "orthogonal"):
+        assert f"{name}: the network's error is" in printed
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert found["model"] == "Conservative" and not any(found["first_lost"].values())
 
 
 def test_a_network_without_forces_is_refused_before_training(tmp_path):

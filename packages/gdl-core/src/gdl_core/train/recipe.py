@@ -33,7 +33,8 @@ class Recipe:
         """Return the recipe changed by options of the command line: `--section.key value` or `--section.key=value`.
 
         `--model NAME` chooses another class and drops the arguments of the one before; `--model.width 32` and
-        `--model.init_args.width 32` are the same.
+        `--model.init_args.width 32` are the same. So it is with objects inside objects: `--model.model NAME`,
+        `--model.model.width 32`.
 
         Raises:
             ConfigError: something that is not an option, or names no section; the closest one is offered.
@@ -57,9 +58,37 @@ class Recipe:
                     raise ConfigError(f"--{option}: the recipe has no {section}; choose one first: --{section} NAME.")
                 place = place.setdefault("init_args", {})
             for key in keys[:-1]:
-                place = place.setdefault(key, {})
-            place[keys[-1]] = value
+                place = _inside(place, key, option)
+            _put(place, keys[-1], value)
         return Recipe(self.name, config)
+
+
+def _inside(place: dict[str, Any], key: str, option: str) -> dict[str, Any]:
+    """Return what `key` of `place` holds, for options inside it: of an object these are its arguments."""
+    place = _arguments(place, key)
+    found = place.setdefault(key, {})
+    if not isinstance(found, dict):
+        raise ConfigError(f"--{option}: {key} is {found!r}, which has no options of its own.")
+    return found
+
+
+def _arguments(place: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return the arguments of the object `place`, if it is one and `key` is a name among them."""
+    is_object = "class_path" in place and key not in ("class_path", "init_args")
+    return place.setdefault("init_args", {}) if is_object else place
+
+
+def _put(place: dict[str, Any], key: str, value: Any) -> None:
+    """Set `key` of `place`; the name of another class replaces an object, arguments included."""
+    place = _arguments(place, key)
+    before = place.get(key)
+    if isinstance(before, dict) and "class_path" in before and isinstance(value, str):
+        if before["class_path"] != value:
+            place[key] = {"class_path": value, "init_args": {}}
+    elif key == "class_path" and before not in (None, value):
+        place |= {"class_path": value, "init_args": {}}
+    else:
+        place[key] = value
 
 
 def read_recipe(name: str | Path) -> Recipe:

@@ -32,8 +32,9 @@ def audit(
     Every layer is run twice: inside the network on g·s, which gives the *total* error accumulated up to its output; and
     alone on g·(its own clean input), which gives its *own* error. Code between the modules of a container is measured
     by running the container with the results of its children replaced by ideal ones. An intermediate follows the types
-    that a module declares (`in_type`, `out_type`), else the type that entered, else invariant scalars, on the domain
-    that the module was given or that `domain.locate` reads off its shape.
+    that a module declares (`in_type`, `out_type`, or `output_types(domain)` of several tensors), else the type that
+    entered, else invariant scalars, on the domain that the module was given or that `domain.locate` reads off its
+    shape.
 
     Verdicts on the own error, from best to worst:
 

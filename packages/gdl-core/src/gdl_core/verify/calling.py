@@ -71,6 +71,16 @@ def declared_type(f: Callable, name: str) -> FieldType | None:
     return found if isinstance(found, FieldType) else None
 
 
+def output_types(f: Callable, domain: Domain | None) -> list[FieldType | None] | None:
+    """Return what `f.output_types(domain)` says, where f has such a method: how each of its tensors moves.
+
+    A function that returns several tensors, such as an energy and forces, tells their laws by it: one entry for each
+    tensor, in order, None for invariants. A tensor ``[b, d, d]`` may have a type of d² channels.
+    """
+    said: Callable | None = getattr(unwrapped(f), "output_types", None)
+    return None if domain is None or said is None else list(said(domain))
+
+
 def title(f: Callable) -> str:
     """Return what to call f in a sentence."""
     inner = unwrapped(f)

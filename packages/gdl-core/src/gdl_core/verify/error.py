@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gdl_core.geometry import Signal, Symmetry
 from gdl_core.representations import FieldType
-from gdl_core.verify.calling import caller, declared_type, evaluating, title
+from gdl_core.verify.calling import caller, declared_type, evaluating, output_types, title
 from gdl_core.verify.measure import align, count_samples, decibel, plain, require_finite
 from gdl_core.verify.place import Placed, find_symmetry, images, moved_input, nearest, outputs
 
@@ -112,8 +112,9 @@ def equivariance_error(
         signal: s, on the domain of the symmetry.
         symmetry: a `Symmetry`, or its name on the signal's domain.
         samples: how many elements to sample besides the generators.
-        out_type: the field type of the output (one per tensor in a list); else `f.out_type` where its channels fit,
-            else invariant scalars. What the domain cannot locate is a vector per sample and must be invariant.
+        out_type: the field type of the output (one per tensor in a list); else what `f.output_types(domain)` returns,
+            one per tensor (None: invariant), or `f.out_type` where its channels fit, else invariant scalars. What the
+            domain cannot locate is a vector per sample and must be invariant.
         seed: of the sampled elements, and of random numbers that f draws.
 
     Raises:
@@ -160,8 +161,9 @@ def element_error(
 
 def place_outputs(f: Callable, result: Any, signal: Signal, wanted: FieldType | list[FieldType] | None) -> list[Placed]:
     """Return the outputs of f placed, with NaN and infinities refused."""
-    placed = outputs(result, [signal.domain], wanted, title(f))
-    if wanted is None:
+    several = output_types(f, signal.domain) if wanted is None else None
+    placed = outputs(result, [signal.domain], wanted if several is None else several, title(f))
+    if wanted is None and several is None:
         declared = declared_type(f, "out_type")
         placed = [_retype(item, declared) for item in placed]
     for position, item in enumerate(placed):

@@ -1,6 +1,6 @@
 """Where a tensor lives and how a group element moves it: the law that an output is compared with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,7 +43,8 @@ def find_symmetry(domain: Domain, symmetry: Symmetry | str) -> Symmetry:
 def place(values: Tensor, bases: list[Domain], type: FieldType | None = None) -> Placed:
     """Return `values` on the first of the `bases` that locates it, else as a vector per sample.
 
-    `type` is used where its channels fit; a located tensor without one is a field of invariant scalars.
+    `type` is used where its channels fit, those of a vector per sample or the entries of a matrix per sample; a located
+    tensor without one is a field of invariant scalars.
     """
     for base in bases:
         domain = base.locate(values)
@@ -52,7 +53,7 @@ def place(values: Tensor, bases: list[Domain], type: FieldType | None = None) ->
             channels = values.shape[domain.channel_axis]
             fits = type is not None and type.channels == channels
             return Placed(values, domain, type if fits else FieldType.scalars(channels))
-    fits = type is not None and values.dim() >= 2 and values.shape[1] == type.channels
+    fits = type is not None and values.dim() >= 2 and type.channels in (values.shape[1], values.shape[1:].numel())
     return Placed(values, None, type if fits else None)
 
 
@@ -61,7 +62,8 @@ def images(symmetry: Symmetry, g: Tensor, placed: Placed) -> list[Placed]:
     values = widen(placed.values)
     if placed.domain is None:
         if placed.type is not None:
-            values = symmetry.act_on_fibres(g, values, placed.type, 1)
+            flat = values if values.shape[1] == placed.type.channels else values.flatten(1)  # [b, d, d] as [b, d²]
+            values = symmetry.act_on_fibres(g, flat, placed.type, 1).reshape(values.shape)
         return [Placed(values, None, placed.type)]
     assert placed.type is not None  # place() types everything on a domain
     wide, back = _widen_domain(placed.domain)
@@ -119,7 +121,9 @@ def chosen(candidates: list[Placed], choice: Tensor | None) -> Placed:
     )
 
 
-def outputs(result: Any, bases: list[Domain], types: list[FieldType] | FieldType | None, where: str) -> list[Placed]:
+def outputs(
+    result: Any, bases: list[Domain], types: Sequence[FieldType | None] | FieldType | None, where: str
+) -> list[Placed]:
     """Return every tensor in what f returned, placed: tensors, `(x, domain)`, signals, and containers of them.
 
     Raises:
@@ -130,7 +134,7 @@ def outputs(result: Any, bases: list[Domain], types: list[FieldType] | FieldType
     _walk(result, found)
     if not found:
         raise TypeError(f"{where} returned {type(result).__name__}, in which there is no tensor to compare.")
-    given = types if isinstance(types, list) else [types] * len(found)
+    given = list(types) if isinstance(types, Sequence) else [types] * len(found)
     if len(given) != len(found):
         raise ValueError(f"{where} returned {len(found)} tensors, but {len(given)} output types were given.")
     placed = []

@@ -238,6 +238,9 @@ class _Substituter:
         self._depth -= 1
         if self._depth != 1 or self._child is None or self._child.module is not module:
             return None
+        if any(isinstance(leaf, Tensor) and leaf.grad_fn is not None for leaf in Packed.of(result).leaves):
+            self.blind = True  # the container differentiates what its child made, and what takes its place has no past
+            return None
         if self._found.calls[self._child.key].unplaced:
             self.blind = True
             return None

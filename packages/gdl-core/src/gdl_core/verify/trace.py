@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree
 
 from gdl_core.geometry import Blueprint, Domain, Part, Readout, Signal
-from gdl_core.verify.calling import declared_type
+from gdl_core.verify.calling import declared_type, output_types
 from gdl_core.verify.place import Placed, place
 
 # Their own code only passes values on, so there is nothing in it to blame.
@@ -187,10 +187,12 @@ class Recorder:
         bases = [d for d in (packed.domain, call.inputs.domain) if d is not None]
         bases += [item.domain for item in inputs if item.domain is not None]
         declared = declared_type(module, "out_type")
-        for position, leaf in enumerate(packed.leaves):
-            if not isinstance(leaf, Tensor):
-                continue
-            kind = declared or _inherited(leaf, inputs)
+        tensors = [(position, leaf) for position, leaf in enumerate(packed.leaves) if isinstance(leaf, Tensor)]
+        several = output_types(module, call.inputs.domain) or [declared] * len(tensors)
+        if len(several) != len(tensors):
+            raise ValueError(f"{call.key!r} returned {len(tensors)} tensors, its output_types gave {len(several)}.")
+        for (position, leaf), said in zip(tensors, several):
+            kind = said or _inherited(leaf, inputs)
             bases_of_leaf = [] if isinstance(module, Readout) else [*bases, self._root]
             placed = place(leaf.clone(), bases_of_leaf, kind)
             _refuse_nan(leaf, call)

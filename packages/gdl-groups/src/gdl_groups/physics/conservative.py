@@ -4,9 +4,11 @@ from typing import Any, NamedTuple
 
 import torch
 from gdl_core.geometry import Domain
+from gdl_core.representations import FieldType
 from torch import Tensor, nn
 from torch.utils import _pytree
 
+from gdl_groups.geometric.checks import scalars_and_vectors
 from gdl_groups.geometric.graph import GeometricGraph
 
 
@@ -49,6 +51,13 @@ class Conservative(nn.Module):
     def __init__(self, model: nn.Module, stress: bool = False):
         super().__init__()
         self.model, self.stress = model, stress
+
+    def output_types(self, domain: GeometricGraph) -> tuple[FieldType | None, ...]:
+        """Return how energy, forces and stress move, for `audit`: not at all, as vectors, as matrices."""
+        vector = scalars_and_vectors(0, 1, domain.space_dim)
+        ((_, rep),) = vector.fields
+        types = (None, vector, FieldType(vector.group, [(1, rep * rep)]))
+        return types if self.stress else types[:2]
 
     def forward(self, x: Tensor, domain: Domain | None = None) -> Prediction:
         if not isinstance(domain, GeometricGraph):
