@@ -37,6 +37,22 @@ def test_training_says_where_everything_is_and_what_to_type_next(capsys):
     assert said.err == ""
 
 
+def test_an_audit_is_not_proposed_where_the_data_live_on_no_domain(capsys, monkeypatch):
+    import waves  # type: ignore[import-not-found]
+
+    monkeypatch.delattr(waves.Waves, "signal")
+    assert main(["train", "waves.yaml", *QUICK]) == 0
+    said = capsys.readouterr().out
+    assert "gdl test" in said and "gdl audit" not in said
+
+
+def test_a_run_whose_configuration_is_damaged_says_so(run, capsys):
+    (run / "config.yaml").write_text("model: [")
+    assert main(["train", "--resume", str(run)]) == 2
+    said = capsys.readouterr().err
+    assert f"gdl: {run / 'config.yaml'} is not YAML" in said and said.count("\n") == 1
+
+
 def test_a_run_is_measured_and_applied(run, capsys, folder):
     assert main(["test", str(run)]) == 0
     assert "test/accuracy" in capsys.readouterr().out
@@ -53,7 +69,12 @@ def test_a_run_is_measured_and_applied(run, capsys, folder):
 def test_help_lists_the_options_of_a_recipe_with_their_values(capsys):
     assert main(["train", "waves.yaml", "--model", "waves.make_net", "--help"]) == 0
     said = capsys.readouterr().out
-    assert "--model.hidden" in said and "--optimizer.lr" in said and "--optimizer.params" not in said
+    assert (
+        "--model.hidden" in said
+        and "--optimizer.lr" in said
+        and "--objective" not in said
+        and "--optimizer.params" not in said
+    )
     for command in ("train", "test", "predict"):
         assert main([command, "--help"]) == 0
         assert f"gdl {command}" in capsys.readouterr().out
@@ -86,6 +107,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_that_works(capsys, monkeypatch):
         (["train", "absent.yaml"], "absent.yaml"),
         (["train", "waves.yaml", "--model.widht", "3"], "--model.widht"),
         (["train", "waves.yaml", "--output"], "--output needs a value"),
+        (["predict", "model.ckpt"], "needs a file to apply model.ckpt to"),
         (["train", "--resume", "absent"], "absent: expected the file last.ckpt"),
         (["train", "waves.yaml", "--resume"], "no run with a last.ckpt below"),
         (["test", "absent.ckpt"], "no checkpoint absent.ckpt"),

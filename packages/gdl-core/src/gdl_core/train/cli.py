@@ -4,11 +4,10 @@ import sys
 from pathlib import Path
 
 import torch
-import yaml
 
-from gdl_core.errors import CheckpointError
+from gdl_core.errors import CheckpointError, GdlError
 from gdl_core.train.names import ConfigError, find_callable
-from gdl_core.train.recipe import Recipe, normalise, read_recipe
+from gdl_core.train.recipe import OBJECTS, Recipe, read_config, read_recipe
 from gdl_core.train.source import Source
 from gdl_core.verify.measure import align
 
@@ -62,7 +61,9 @@ def train(argv: list[str]) -> int:
     figures = [(key, f"{value:.4f}") for key, value in run.metrics.items() if "/" in key]
     _say("\n" + align([("measured", "value"), *figures, ("seconds", str(run.metrics["seconds"]))]))
     _say(f"\ncheckpoint  {run.checkpoint}\nfigures     {run.folder / 'metrics.json'}")
-    _say(f"next        gdl test {run.checkpoint}\n            gdl audit {run.checkpoint}")
+    _say(f"next        gdl test {run.checkpoint}")
+    if _has_domain(run.checkpoint):
+        _say(f"            gdl audit {run.checkpoint}")
     data = find_callable(recipe.override(argv).config["data"]["class_path"], "data")
     if getattr(data, "read", None) is not Source.read:
         _say(f"            gdl predict {run.checkpoint} FILE")
@@ -95,6 +96,8 @@ def predict(argv: list[str]) -> int:
             raise ConfigError(f"gdl predict has no option {word!r}; it has --checkpoint, --invert and --top")
     if path is None and (files[0].endswith(".ckpt") or Path(files[0]).is_dir()):
         path = files.pop(0)
+    if not files:
+        raise ConfigError(f"gdl predict needs a file to apply {path} to: gdl predict {path} FILE")
     count = top or "3"
     if not count.isdigit() or not int(count):
         raise ConfigError(f"--top: expected a number of classes, got {count!r}")
@@ -133,6 +136,17 @@ def _predict(path: str | None, files: list[str], invert: bool, top: int) -> None
             _say(align([(file, "class", "probability"), *rows]))
 
 
+def _has_domain(path: str | Path) -> bool:
+    """Whether the data of a checkpoint are signals on a domain: letters of a text, for instance, are not."""
+    from gdl_core.train.checkpoint import load_model
+
+    try:
+        load_model(path)
+    except GdlError:
+        return False
+    return True
+
+
 def _folder(resume: str, output: str, name: str | None) -> Path:
     from gdl_core.train.run import latest
 
@@ -147,7 +161,7 @@ def _recipe_of(folder: Path | None) -> Recipe:
     path = Path(folder or ".") / "config.yaml"
     if not path.is_file():
         raise CheckpointError(f"There is nothing to resume in {folder}: expected the file config.yaml in it")
-    return Recipe(folder.parent.name if folder else "", normalise(yaml.safe_load(path.read_text("utf-8")), str(path)))
+    return Recipe(folder.parent.name if folder else "", read_config(path, str(path)))
 
 
 def _recipe_help(recipe: Recipe) -> str:
@@ -155,7 +169,7 @@ def _recipe_help(recipe: Recipe) -> str:
     from gdl_core.train.signature import describe
 
     rows = []
-    for section in ("data", "model", "optimizer", "scheduler"):
+    for section in OBJECTS:
         content = recipe.config.get(section)
         if content is None:
             continue

@@ -105,11 +105,20 @@ def read_recipe(name: str | Path) -> Recipe:
             raise ConfigError(f"There is no recipe file {text!r}.")
     else:
         path, label = plugins.resolve(text, "recipe"), plugins.find(text, "recipe").full_name
+    return Recipe(label, read_config(path, path.name))
+
+
+def read_config(path: Path, where: str) -> dict[str, Any]:
+    """Read the sections of a YAML file, which errors call `where`.
+
+    Raises:
+        ConfigError: the file is not YAML, or has a section that no recipe has.
+    """
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path.name} is not YAML: {' '.join(str(error).split())}.") from error
-    return Recipe(label, normalise(config, path.name))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{where} is not YAML: {' '.join(str(error).split())}.") from error
+    return normalise(config, where)
 
 
 def normalise(config: Any, where: str) -> dict[str, Any]:

@@ -103,7 +103,8 @@ def describe(target: Callable[..., Any], skip: Iterable[str] = ()) -> list[tuple
     for name, parameter in inspect.signature(target).parameters.items():
         if name in skip or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        annotation = "" if parameter.annotation is parameter.empty else inspect.formatannotation(parameter.annotation)
+        kind = "" if parameter.annotation is parameter.empty else parameter.annotation
+        annotation = kind if isinstance(kind, str) else inspect.formatannotation(kind)
         default = "required" if parameter.default is parameter.empty else repr(parameter.default)
         rows.append((name, annotation.replace("typing.", ""), default))
     return rows
