@@ -94,6 +94,7 @@ from .models.gnn import gat as gat
 from .models.gnn import gcn as gcn
 from .models.gnn import gin as gin
 from .models.gps import GPS as GPS
+from .models.sage import GraphSAGE as GraphSAGE
 from .padding import edge_mask as edge_mask
 from .padding import graph_mask as graph_mask
 from .padding import node_mask as node_mask

@@ -30,6 +30,21 @@ def write_planetoid(
     )
 
 
+def write_store(folder: Path, nodes: int = 200, classes: int = 4, seed: int = 0):
+    """Write a `GraphStore`: blocks of nodes that mostly cite their own, and features that hint at the block."""
+    import torch
+    from gdl_graphs.sampling import GraphStore
+
+    draw = torch.Generator().manual_seed(seed)
+    label = torch.arange(nodes) % classes
+    ends = torch.randint(nodes, (2, 12 * nodes), generator=draw)
+    kept = (label[ends[0]] == label[ends[1]]) | (torch.rand(ends.shape[1], generator=draw) < 0.1)
+    features = torch.randn(nodes, 12, generator=draw)
+    features[torch.arange(nodes), label] += 2
+    split = torch.arange(nodes) * 4 // nodes - 1  # a quarter each: of no part, training, validation, test
+    GraphStore.write(folder, nodes, [ends[:, kept]], features=features, labels=label, split=split)
+
+
 def write_tu(folder: Path, name: str = "NCI1", graphs: int = 40, labels: bool = True):
     """Write rings (class 1) and paths (class -1) of four to seven nodes in the text format of TUDataset."""
     edges, indicator, node_labels, classes = [], [], [], []

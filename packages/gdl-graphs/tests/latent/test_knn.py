@@ -62,7 +62,7 @@ def test_the_graph_moves_with_the_points():
 
 def test_a_rewired_coarse_graph_still_knows_its_way_back():
     graph, x = random_graph(8, 20), values(8)
-    y, coarse = TopKPool(3)(x, graph)
+    y, coarse = TopKPool(3).double()(x, graph)
     y, coarse = KNNGraph(3, 2)(y, coarse)
     assert Unpool(3)(y, coarse)[1] is graph
 

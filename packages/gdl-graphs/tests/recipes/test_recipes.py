@@ -31,6 +31,12 @@ SMALL = {
     ),
     "karate": (None, {}, []),
     "proteins": ("write_proteins", {}, ["--model.channels", "8", "--data.k", "4", "--loader.batch_size", "2"]),
+    "sampled": (
+        "write_store",
+        {},
+        ["--data.classes", "4", "--model.in_channels", "12", "--model.classes", "4", "--model.hidden", "8"]
+        + ["--loader.batch_size", "16"],
+    ),
     "shakespeare": (
         "write_text",
         {},
@@ -91,7 +97,7 @@ def test_a_recipe_trains_on_small_data(name, small):
     assert again == pytest.approx({key: run.metrics[key] for key in again}, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ["cora", "cora-gat", "esol", "karate", "proteins", "traffic", "tu", "zinc"])
+@pytest.mark.parametrize("name", ["cora", "cora-gat", "esol", "karate", "proteins", "sampled", "traffic", "tu", "zinc"])
 def test_a_network_on_graphs_is_audited_from_its_checkpoint(name, small):
     run = train(f"graphs/{name}", small(name), "r")
     model, signal, _ = load_model(run.checkpoint)

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
+from gdl_core.train.names import ConfigError
 from gdl_core.train.options import LoaderOptions
-from gdl_core.train.sampling import GlobalBatches
-from gdl_core.train.source import Samples, Source, unpack
+from gdl_core.train.sampling import Draws, GlobalBatches
+from gdl_core.train.source import DrawnSamples, Samples, Source, unpack
 
 
 class Loader:
@@ -27,8 +28,8 @@ class Loader:
         self.consumed = 0
         self._loader = DataLoader(
             dataset,
-            batch_sampler=batches,
-            collate_fn=unpack if isinstance(whole, Samples) else source.collate(),
+            batch_sampler=Draws(batches) if isinstance(whole, DrawnSamples) else batches,  # type: ignore[arg-type]
+            collate_fn=unpack if isinstance(whole, Samples | DrawnSamples) else source.collate(),
             num_workers=workers,
             pin_memory=pin,
             persistent_workers=workers > 0,
@@ -70,6 +71,11 @@ class DataModule(lightning.LightningDataModule):
         whole: Any = splits.train
         held_out = int(len(whole) * self.options.valid_fraction)
         if splits.valid is None and held_out:
+            if isinstance(whole, DrawnSamples):
+                raise ConfigError(
+                    f"--loader.valid_fraction: expected 0, got {self.options.valid_fraction}: the samples of "
+                    f"{type(self.source).__name__} are drawn, so none are kept apart."
+                )
             order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(self.seed))
             plain = whole.plain() if isinstance(whole, Samples) else whole
             self.train = Subset(whole, order[held_out:].tolist())

@@ -1,6 +1,7 @@
-"""`GlobalBatches`: which samples are in which batch, the same for any number of processes."""
+"""`GlobalBatches`: which samples are in which batch, the same for any number of processes; `Draw`: of which epoch."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 
@@ -63,3 +64,25 @@ class GlobalBatches:
         if len(starts) > 1 and (left < self.batch_size if self.train else left < self.world):
             starts.pop()
         return starts
+
+
+class Draw(NamedTuple):
+    """One batch of samples that are drawn anew in every epoch: everything that its randomness may depend on."""
+
+    indices: list[int]
+    seed: int
+    epoch: int
+
+
+class Draws:
+    """The batches of a `GlobalBatches` as `Draw`s: workers live through epochs, and must be told which one it is."""
+
+    def __init__(self, batches: GlobalBatches):
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        for indices in self.batches:
+            yield [Draw(indices, self.batches.seed, self.batches.epoch)]

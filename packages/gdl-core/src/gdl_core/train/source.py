@@ -13,6 +13,7 @@ from torch.utils.data import Dataset, default_collate
 from gdl_core.errors import GdlError
 from gdl_core.geometry.domain import Domain, Signal
 from gdl_core.representations.field_type import FieldType
+from gdl_core.train.sampling import Draw
 
 IGNORED = -100  # as a target: what this entry is does not count, PyTorch's `ignore_index`
 
@@ -118,8 +119,26 @@ class Samples(Dataset):
         return [(inputs, self.targets[indices])]
 
 
+class DrawnSamples(Dataset, ABC):
+    """Samples that are drawn anew in every epoch, a batch at a time, such as neighbourhoods of nodes in a large graph.
+
+    A subclass gives `__len__` and `draw`. What it draws may depend on the `Draw` only, so that any number of workers
+    draws the same. It is not cut: its source gives a validation split, or the recipe sets `loader.valid_fraction` to 0.
+    """
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def draw(self, asked: Draw) -> Any:
+        """Return the batch of the samples `asked.indices`."""
+
+    def __getitems__(self, asked: list[Draw]) -> list[Any]:
+        return [self.draw(one) for one in asked]
+
+
 def unpack(batches: list[Any]) -> Any:
-    """Return the only batch of the list that `Samples.__getitems__` made."""
+    """Return the only batch of a list: of `Samples`, of `DrawnSamples`, or of a split that is one batch."""
     return batches[0]
 
 

@@ -18,6 +18,7 @@ from gdl_graphs.layers.pna import SCALERS, PNAConv, degree_histogram
 from gdl_graphs.layers.sage import SAGEConv
 from gdl_graphs.layers.sgc import SGConv
 from gdl_graphs.models.gnn import GIN, gat, gcn, gin
+from gdl_graphs.models.sage import GraphSAGE
 
 DEGREES = degree_histogram([GRAPH, LOOPED])
 
@@ -97,6 +98,9 @@ CASES = {
             signals(LOOPED, 3),
             second_order=False,
         ),
+    ],
+    ("model", "graph-sage"): [
+        Case("mean", lambda: GraphSAGE(3, 2, hidden=4, domain=GRAPH), signals(GRAPH, 3), second_order=False)
     ],
     ("model", "gin"): [
         Case("nodes", lambda: gin(3, 2, hidden=4, layers=2, domain=GRAPH), signals(GRAPH, 3), second_order=False),

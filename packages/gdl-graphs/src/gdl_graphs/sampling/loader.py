@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 import torch
-from gdl_core.train.sampling import GlobalBatches
+from gdl_core.train.sampling import Draw, Draws, GlobalBatches
+from gdl_core.train.source import DrawnSamples, unpack
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from gdl_graphs.edges import check_mask
 from gdl_graphs.sampling.batch import SampledBatch, sample
@@ -57,9 +58,9 @@ class NeighbourLoader:
             raise ValueError("NeighbourLoader needs at least one seed, got none.")
         self.batches = GlobalBatches(len(seeds), batch_size, train, seed, rank, world)
         self._loader = DataLoader(
-            _Draws(store, seeds.long(), tuple(fanouts), seed, pad_to),
-            batch_sampler=_WithEpoch(self.batches),  # type: ignore[arg-type]
-            collate_fn=_only,
+            Neighbourhoods(store, seeds.long(), tuple(fanouts), pad_to),
+            batch_sampler=Draws(self.batches),  # type: ignore[arg-type]
+            collate_fn=unpack,
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=pin_memory,
@@ -77,31 +78,15 @@ class NeighbourLoader:
         return iter(self._loader)
 
 
-class _WithEpoch:
-    """Batches that tell workers, which live through epochs, which one it is."""
+class Neighbourhoods(DrawnSamples):
+    """Seeds as samples, batches of which `sample` draws; see `NeighbourLoader`."""
 
-    def __init__(self, batches: GlobalBatches):
-        self.batches = batches
+    def __init__(self, store: GraphStore, seeds: Tensor, fanouts: Sequence[int], pad_to: tuple[int, int] | None = None):
+        self.store, self.seeds, self.fanouts, self.pad_to = store, seeds, fanouts, pad_to
 
     def __len__(self) -> int:
-        return len(self.batches)
+        return len(self.seeds)
 
-    def __iter__(self) -> Iterator[list[tuple[int, list[int]]]]:
-        for indices in self.batches:
-            yield [(self.batches.epoch, indices)]
-
-
-class _Draws(Dataset):
-    def __init__(
-        self, store: GraphStore, seeds: Tensor, fanouts: tuple[int, ...], seed: int, pad_to: tuple[int, int] | None
-    ):
-        self.store, self.seeds, self.fanouts, self.seed, self.pad_to = store, seeds, fanouts, seed, pad_to
-
-    def __getitem__(self, item: tuple[int, list[int]]) -> SampledBatch:
-        epoch, indices = item
-        seeds = self.seeds[torch.tensor(indices, dtype=torch.int64)]
-        return sample(self.store, seeds, self.fanouts, seed=self.seed, epoch=epoch, pad_to=self.pad_to)
-
-
-def _only(batches: list[SampledBatch]) -> SampledBatch:
-    return batches[0]
+    def draw(self, asked: Draw) -> SampledBatch:
+        seeds = self.seeds[torch.tensor(asked.indices, dtype=torch.int64)]
+        return sample(self.store, seeds, self.fanouts, seed=asked.seed, epoch=asked.epoch, pad_to=self.pad_to)

@@ -22,8 +22,10 @@ _ARRAYS = {
     "edge_weight": ("edges", 1, "f"),
     "features": ("nodes", 2, "f"),
     "labels": ("nodes", 1, "i"),
+    "split": ("nodes", 1, "i"),
 }
 _SORTED_AT_ONCE = 1 << 24  # edges
+TRAIN, VALID, TEST = 0, 1, 2  # in `split`; nodes of -1 belong to none
 _FLOATS = (torch.float16, torch.float32, torch.float64)  # those that NumPy has
 
 
@@ -31,7 +33,8 @@ class GraphStore:
     """A graph in a folder of ``.npy`` files, receiver-major, mapped read-only: what is not asked for is not read.
 
     ``ptr.npy`` int64[n + 1], ``sender.npy`` int32[e], and where there are any ``edge_weight.npy`` [e],
-    ``features.npy`` [n, c] and ``labels.npy`` int64[n]; ``graph.json``, written last, says how many of each.
+    ``features.npy`` [n, c], ``labels.npy`` int64[n] and ``split.npy`` int8[n] (0 for training, 1 for validation, 2 for
+    the test, -1 for none of them); ``graph.json``, written last, says how many of each.
     It can be sent to other processes, which open the files themselves.
 
     Args:
@@ -46,6 +49,7 @@ class GraphStore:
     edge_weight: np.ndarray | None
     features: np.ndarray | None
     labels: np.ndarray | None
+    split: np.ndarray | None
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
@@ -97,6 +101,7 @@ class GraphStore:
         *,
         features: Tensor | Iterable[Tensor] | None = None,
         labels: Tensor | None = None,
+        split: Tensor | None = None,
     ) -> Self:
         """Write a graph that need never be in memory: a counting sort in two passes, 24 bytes per node and a chunk.
 
@@ -107,10 +112,11 @@ class GraphStore:
                 ``int[2, k]``, senders above receivers, or of pairs of such a chunk and its weights ``float[k]``.
             features: ``float[n, c]``, or chunks of its rows in order.
             labels: ``int[n]``.
+            split: ``int[n]``: 0 for nodes to train on, 1 to choose the epoch by, 2 to test on, -1 for others.
 
         Raises:
             TypeError: if `edges` can be gone through only once, or a dtype is wrong.
-            ValueError: if an index is out of range, a weight is NaN, or a number of rows is wrong.
+            ValueError: if an index is out of range, a weight is NaN, a number of rows or an entry of `split` is wrong.
         """
         from gdl_graphs.sampling.cpu import scatter, sort_rows
 
@@ -145,11 +151,15 @@ class GraphStore:
         if features is not None:
             _write_rows(folder / "features.npy", [features] if isinstance(features, Tensor) else features, nodes)
             arrays.append("features")
-        if labels is not None:
-            if labels.is_floating_point() or labels.shape != (nodes,):
-                raise ValueError(f"labels must be integers [{nodes}], got {labels.dtype} {list(labels.shape)}.")
-            np.save(folder / "labels.npy", labels.cpu().long().numpy())
-            arrays.append("labels")
+        for name, values_of, dtype in (("labels", labels, torch.int64), ("split", split, torch.int8)):
+            if values_of is None:
+                continue
+            if values_of.is_floating_point() or values_of.shape != (nodes,):
+                raise ValueError(f"{name} must be integers [{nodes}], got {values_of.dtype} {list(values_of.shape)}.")
+            if name == "split" and nodes and not -1 <= values_of.min() <= values_of.max() <= TEST:
+                raise ValueError(f"split is -1, 0, 1 or 2, got {int(values_of.min())} to {int(values_of.max())}.")
+            np.save(folder / f"{name}.npy", values_of.cpu().to(dtype).numpy())
+            arrays.append(name)
         for array in (sender, values):
             if isinstance(array, np.memmap):
                 array.flush()
@@ -159,12 +169,17 @@ class GraphStore:
 
     @classmethod
     def create(
-        cls, folder: str | Path, graph: Graph, features: Tensor | None = None, labels: Tensor | None = None
+        cls,
+        folder: str | Path,
+        graph: Graph,
+        features: Tensor | None = None,
+        labels: Tensor | None = None,
+        split: Tensor | None = None,
     ) -> Self:
         """Write a graph that is in memory, with its weights; see `write`."""
         ends: Any = graph.edge_index().cpu()
         chunk = ends if graph.edge_weight is None else (ends, graph.edge_weight.detach().cpu())
-        return cls.write(folder, graph.num_nodes, [chunk], features=features, labels=labels)
+        return cls.write(folder, graph.num_nodes, [chunk], features=features, labels=labels, split=split)
 
     def __getstate__(self) -> dict[str, str]:
         return {"folder": str(self.folder)}
@@ -173,7 +188,7 @@ class GraphStore:
         type(self).__init__(self, state["folder"])
 
     def __repr__(self) -> str:
-        held = [name for name in ("edge_weight", "features", "labels") if getattr(self, name) is not None]
+        held = [name for name in ("edge_weight", "features", "labels", "split") if getattr(self, name) is not None]
         return f"GraphStore({self.num_nodes} nodes, {self.num_edges} edges{''.join(', ' + name for name in held)})"
 
 
