@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from gdl_core.groups.lie import LieGroup, realify
-from gdl_core.groups.weights import Classical, Weight, labels_name, parse_labels
+from gdl_core.groups.weights import Classical, Weight, dynkin_labels, labels_name, of_dynkin_labels, parse_labels
 
 if TYPE_CHECKING:
     from gdl_core.representations import Representation
@@ -105,6 +105,38 @@ class Frame:
     check: Callable[[Tensor], None] = lambda g: None
     labels: Callable[[Weight], tuple] = lambda weight: weight
     weight: Callable[[tuple], tuple] = lambda labels: labels
+
+
+def form_frame(change: Tensor, twisted: bool, check: Callable[[Tensor], None] = lambda g: None) -> Frame:
+    """Return the frame of a group of matrices that keep a symmetric form B.
+
+    Args:
+        change: the vectors v_1, …, v_r, v_-1, …, v_-r, and v_0 if one is left over, as columns, orthonormal, with
+            B(v_i, v_-i) = 1, B(v_0, v_0) = 1 and every other product 0; `complex[m, m]`.
+        twisted: whether complex conjugation exchanges λ_r and -λ_r.
+        check: see `Frame`.
+    """
+    m = len(change)
+    r = m // 2
+    return Frame(
+        Classical("B" if m % 2 else "D", r),
+        matrix=lambda g: change.mH.to(g.device) @ g.to(change.dtype) @ change.to(g.device),
+        conjugate=lambda weight: (*weight[:-1], -weight[-1] if twisted else weight[-1]),
+        rule=f"its highest weight is {r} whole numbers λ_1 ≥ … ≥ " + ("λ_r ≥ 0" if m % 2 else "|λ_r|"),
+        check=check,
+    )
+
+
+def linear_frame(n: int, matrix: Callable[[Tensor], Tensor], conjugate: Callable[[Weight], Weight]) -> Frame:
+    """Return the frame of a form of SL(n, C), whose irreps are labelled by n - 1 Dynkin labels; see `Frame`."""
+    return Frame(
+        Classical("A", n),
+        matrix,
+        conjugate,
+        rule=f"its Dynkin labels are {n - 1} whole numbers from 0",
+        labels=dynkin_labels,
+        weight=of_dynkin_labels,
+    )
 
 
 def labelled_irrep(group: LieGroup, frame: Frame, labels: tuple) -> "Representation":

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from gdl_core.groups.highest_weight import Frame, irreps_in_order, labelled_irrep, named_irrep
+from gdl_core.groups.highest_weight import Frame, form_frame, irreps_in_order, labelled_irrep, named_irrep
 from gdl_core.groups.lie import LieGroup, haar_orthogonal, rotation_algebra
 from gdl_core.groups.named import rotation
-from gdl_core.groups.weights import Classical
 
 if TYPE_CHECKING:
     from gdl_core.representations import Representation
@@ -132,15 +131,7 @@ def _frame(group: SO) -> Frame:
         real[2 * i, r + i], imaginary[2 * i + 1, r + i] = root, -root
     if m % 2:
         real[-1, -1] = 1
-    change = torch.complex(real, imaginary)
-    twisted = m % 4 == 2  # complex conjugation exchanges λ_r and -λ_r
-    return Frame(
-        Classical("B" if m % 2 else "D", r),
-        matrix=lambda g: change.mH.to(g.device) @ g.to(change.dtype) @ change.to(g.device),
-        conjugate=lambda weight: (*weight[:-1], -weight[-1] if twisted else weight[-1]),
-        rule=f"its highest weight is {r} whole numbers λ_1 ≥ … ≥ " + ("λ_r ≥ 0" if m % 2 else "|λ_r|"),
-        check=lambda g: _check_elements(group, g),
-    )
+    return form_frame(torch.complex(real, imaginary), m % 4 == 2, lambda g: _check_elements(group, g))
 
 
 def planar_irrep(group: LieGroup, frequency: int) -> "Representation":

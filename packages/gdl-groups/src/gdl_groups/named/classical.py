@@ -2,15 +2,23 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
 from gdl_core.groups import LieGroup, realify
-from gdl_core.groups.highest_weight import Frame, irreps_in_order, labelled_irrep, named_irrep
+from gdl_core.groups.highest_weight import (
+    Frame,
+    form_frame,
+    irreps_in_order,
+    labelled_irrep,
+    linear_frame,
+    named_irrep,
+)
 from gdl_core.groups.lie import haar_orthogonal, rotation_algebra
-from gdl_core.groups.weights import Classical, dynkin_labels, of_dynkin_labels
+from gdl_core.groups.weights import Classical
 from torch import Tensor
 
 from gdl_groups.named.matrix import FormGroup, MatrixGroup, determinant_sign, largest, size_of, unit_determinant, units
@@ -195,14 +203,7 @@ class Lorentz(_ByHighestWeight, FormGroup):
 
 @lru_cache(maxsize=32)
 def _linear_frame(n: int, field: str) -> Frame:
-    return Frame(
-        Classical("A", n),
-        matrix=(lambda g: g) if field == "real" else complexify,
-        conjugate=lambda weight: weight,
-        rule=f"its Dynkin labels are {n - 1} whole numbers from 0",
-        labels=dynkin_labels,
-        weight=of_dynkin_labels,
-    )
+    return linear_frame(n, (lambda g: g) if field == "real" else complexify, lambda weight: weight)
 
 
 @lru_cache(maxsize=32)
@@ -228,18 +229,11 @@ def _lorentz_frame(d: int) -> Frame:
         real[2 * i - 1, r + i], imaginary[2 * i, r + i] = -root, root
     if n % 2:
         imaginary[n - 2, -1] = 1
-    change = torch.complex(real, imaginary)
-    twisted = d % 4 == 3  # complex conjugation exchanges λ_r and -λ_r
-    spins = d == 3
-    rule = f"its highest weight is {r} whole numbers λ_1 ≥ … ≥ " + ("λ_r ≥ 0" if n % 2 else "|λ_r|")
-    return Frame(
-        Classical("B" if n % 2 else "D", r),
-        matrix=lambda g: change.mH @ g.to(change.dtype) @ change,
-        conjugate=lambda weight: (*weight[:-1], -weight[-1] if twisted else weight[-1]),
-        rule="it takes two spins from 0, 1/2, 1, … whose sum is whole" if spins else rule,
-        labels=spins_of_weight if spins else lambda weight: weight,
-        weight=weight_of_spins if spins else lambda labels: labels,
-    )
+    frame = form_frame(torch.complex(real, imaginary), d % 4 == 3)
+    if d != 3:
+        return frame
+    rule = "it takes two spins from 0, 1/2, 1, … whose sum is whole"
+    return replace(frame, rule=rule, labels=spins_of_weight, weight=weight_of_spins)
 
 
 def spins_of_weight(weight: tuple) -> tuple:

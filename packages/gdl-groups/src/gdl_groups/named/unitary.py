@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 from gdl_core.groups import Group, realify
-from gdl_core.groups.highest_weight import Frame, irreps_in_order, labelled_irrep, named_irrep
+from gdl_core.groups.highest_weight import Frame, irreps_in_order, labelled_irrep, linear_frame, named_irrep
 from gdl_core.groups.orthogonal import planar_irrep, spherical_algebra
-from gdl_core.groups.weights import Classical, dynkin_labels, of_dynkin_labels
 from torch import Tensor
 
 from gdl_groups.named.matrix import MatrixGroup, largest, size_of
@@ -137,14 +136,7 @@ class SU(MatrixGroup):
 
 @lru_cache(maxsize=32)
 def _frame(n: int) -> Frame:
-    return Frame(
-        Classical("A", n),
-        matrix=complexify,
-        conjugate=lambda weight: tuple(weight[0] - entry for entry in reversed(weight)),
-        rule=f"its Dynkin labels are {n - 1} whole numbers from 0",
-        labels=dynkin_labels,
-        weight=of_dynkin_labels,
-    )
+    return linear_frame(n, complexify, lambda weight: tuple(weight[0] - entry for entry in reversed(weight)))
 
 
 class UnitQuaternions(Group):
