@@ -6,6 +6,7 @@ from itertools import islice
 
 import pytest
 import torch
+from gdl_core import EquivariantLinear, FieldType
 from gdl_core.derive import intertwiners
 from gdl_core.groups import SO
 from gdl_core.groups.weights import Classical, labels_name, parse_labels
@@ -107,6 +108,17 @@ def test_conjugate_weights_are_one_real_irrep():
     assert SO(6).irrep((1, 1, 1)).endomorphism == "complex"
     assert SO(4).irrep((1, -1)) != SO(4).irrep((1, 1))
     assert SO(8).irrep((1, 1, 1, -1)).endomorphism == "real"
+
+
+def test_field_types_take_labels_as_names():
+    text = "2x(1,1)+1x(2,0)+3x((1,0)*(1,1))+4x(0,0)"
+    type = FieldType(SO(4), text)
+    assert str(type) == text and type.channels == 2 * 3 + 9 + 3 * 4 * 3 + 4
+    assert eval(repr(type)) == type == pickle.loads(pickle.dumps(type))
+    assert [len(weight) for weight in EquivariantLinear(type, FieldType(SO(4), "1x(1,1)+1x(0,0)")).weights] == [1, 1]
+    with pytest.raises(ValueError, match=r"SO\(4\) has no irrep \(1,2\)"):
+        FieldType(SO(4), "2x(1,2)")
+    assert FieldType(SO(3), "2x(1)") == FieldType(SO(3), "2x1")  # here parentheses only group
 
 
 def test_matrices_can_be_differentiated():

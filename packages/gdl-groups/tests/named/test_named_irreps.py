@@ -5,7 +5,9 @@ import pickle
 import pytest
 import torch
 from gdl_core.derive import intertwiners
+from gdl_core.representations import FieldType
 from gdl_core.representations.irreps import multiplicities
+from gdl_groups import EquivariantMLP
 from gdl_groups.named import SL, SU, Lorentz, Sp
 from gdl_groups.named.unitary import complexify
 
@@ -97,6 +99,17 @@ def test_conjugate_labels_are_one_real_irrep():
     assert SU(3).irrep((0, 1)) == SU(3).irrep((1, 0))
     assert Lorentz(3).irrep((0, 1)).name == "(1,0)"
     assert Lorentz(3).irrep("(1/2,3/2)").name == "(3/2,1/2)"
+
+
+def test_a_network_between_irreps_of_the_lorentz_group_is_equivariant():
+    group = Lorentz(3)
+    into, out = FieldType(group, "2x(1/2,1/2)+1x(1,0)"), FieldType(group, "1x(1,1)+1x(0,0)")
+    network = EquivariantMLP(into, out, "3x(0,0)+3x(1/2,1/2)+3x(1,0)+3x(1,1)", layers=2).double()
+    g, x = group.sample(1, torch.Generator().manual_seed(2))[0], torch.randn(4, into.channels, dtype=torch.float64)
+    with torch.no_grad():
+        y, moved = network(x), network(into.act(g, x))
+    assert float(y.abs().min()) > 0
+    torch.testing.assert_close(moved, out.act(g, y), rtol=1e-9, atol=1e-9)
 
 
 def test_wrong_labels_are_explained():

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gdl_core.groups.base import Group
 from gdl_core.groups.named import TrivialGroup
+from gdl_core.groups.weights import parse_labels
 from gdl_core.representations.algebra import direct_sum
 from gdl_core.representations.base import Representation
 
@@ -213,11 +214,17 @@ def _term(group: Group, term: str) -> tuple[int, Representation]:
 
 
 def algebraic(group: Group, name: str) -> Representation:
-    """Return the representation spelled `name`: a name, or a formula in parentheses such as `(standard*standard)`."""
+    """Return the representation spelled `name`: a name, or a formula in parentheses such as `(standard*standard)`.
+
+    Labels of an irrep in parentheses, such as `(1,1)`, are a name.
+    """
     if not (name.startswith("(") and name.endswith(")")):
         if name.endswith("*"):
             return algebraic(group, name[:-1]).dual
         return group.representation(name)
+    irrep = None if parse_labels(name) is None else group._irrep(name)
+    if irrep is not None:  # (1,1) of SU(3) is a name, not a formula
+        return irrep
     inner = name[1:-1]
     terms = _terms(inner)
     if len(terms) > 1 or re.match(r"\d+x", inner):
