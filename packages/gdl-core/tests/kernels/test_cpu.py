@@ -55,6 +55,7 @@ def test_without_a_place_to_cache_a_kernel_still_runs(monkeypatch, tmp_path, obs
 @pytest.mark.parametrize("shape", ["even", "one long row", "mostly empty", "one row"])
 def test_ranges_cover_every_row_once(monkeypatch, threads, shape):
     monkeypatch.setattr(cpu, "MIN_WORK", 1)
+    monkeypatch.setattr(cpu, "PART", 1)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     degree = {
         "even": np.full(37, 3),

@@ -1,4 +1,5 @@
 from .kernel import Kernel as Kernel
+from .memory import release_memory as release_memory
 from .select import BACKENDS as BACKENDS
 from .select import backend_for as backend_for
 from .select import requested_backend as requested_backend

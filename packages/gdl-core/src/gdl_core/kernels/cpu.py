@@ -5,7 +5,6 @@ threads. Every row is computed by one thread in one order, so that the result is
 threads.
 """
 
-import bisect
 import functools
 import hashlib
 import itertools
@@ -24,6 +23,8 @@ from gdl_core.kernels.threads import run_on_threads
 _LOCK = threading.Lock()
 # Below this many multiply-adds a thread costs more than it saves, which is about 50 microseconds.
 MIN_WORK = 1 << 18
+# A part is no smaller than this, unless there would be fewer parts than threads: handing one out is a call of Python.
+PART = 1 << 20
 
 
 def compile_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,9 +75,8 @@ def run_rows(kernel: Callable[..., None], ptr: np.ndarray, width: int, *args: An
         kernel(0, rows, ptr, *args)
         return
     # More parts than threads, so that one slow part does not hold up the rest.
-    parts = max(threads, min(8 * threads, 8 * total * width // MIN_WORK))
-    cuts = [bisect.bisect_left(range(rows), total * k // parts, key=lambda i: int(ptr[i]) + i) for k in range(parts)]
-    cuts.append(rows)
+    parts = max(threads, min(8 * threads, total * width // PART))
+    cuts = _cuts(ptr, parts)
     todo = iter([(lo, hi) for lo, hi in itertools.pairwise(cuts) if lo < hi])
 
     def work() -> None:
@@ -84,3 +84,25 @@ def run_rows(kernel: Callable[..., None], ptr: np.ndarray, width: int, *args: An
             kernel(lo, hi, ptr, *args)
 
     run_on_threads(work, threads)
+
+
+def _cuts(ptr: np.ndarray, parts: int) -> list[int]:
+    """The first row of each part, and the number of rows."""
+    cuts = np.empty(parts + 1, np.int64)
+    _balance(ptr, cuts)
+    return cuts.tolist()
+
+
+@compile_kernel
+def _balance(ptr: np.ndarray, cuts: np.ndarray) -> None:
+    rows, parts = len(ptr) - 1, len(cuts) - 1
+    total = np.int64(ptr[rows]) + rows
+    for k in range(parts + 1):
+        target, lo, hi = total * k // parts, 0, rows
+        while lo < hi:
+            middle = (lo + hi) // 2
+            if ptr[middle] + middle < target:
+                lo = middle + 1
+            else:
+                hi = middle
+        cuts[k] = lo

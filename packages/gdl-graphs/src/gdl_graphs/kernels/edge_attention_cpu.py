@@ -108,7 +108,7 @@ def edge_attention_backward(
     dq, dk, dv = _like(query, key, value, dtype=lse.dtype)
     shared = _shared(bias, seed, lse, delta, g, scale, dropout)
     (rows, columns, index), work = _numpy(ptr, ptr_t, sender), 4 * g.shape[1] * g.shape[2]
-    ds, windows = _windows(rows, ptr_t, g.shape[1], q.dtype, bias)
+    ds, windows = _windows(rows, ptr_t, g.shape[1], lse.dtype, bias)
     walk = (work, *_numpy(receiver_t, perm), ptr_t[:-1].clone().numpy())
     for a, z in windows:
         lo, hi = rows[a], rows[z]
@@ -140,7 +140,7 @@ def gat_attention_backward(
     a, b, v = _arrays(lse.dtype, receiver_score, sender_score, value)
     da, db, dv = _like(receiver_score, sender_score, value, dtype=lse.dtype)
     shared = _shared(bias, seed, lse, delta, g, negative_slope, dropout)
-    dbias = np.empty_like(_edge_array(bias, lse.dtype))
+    dbias = _NO_EDGES[lse.dtype] if bias is None else _like(bias, dtype=lse.dtype)[0]
     rows = _arrays(lse.dtype, g, sloped, delta, mean_slope)
     run_rows(loops.gat_receivers, np.arange(len(a) + 1), g.shape[1] * g.shape[2], *rows, da)
     run_rows(loops.gat_senders, *_rows(ptr_t, g), *_numpy(receiver_t, perm), b, a, v, *shared, db, dv, dbias)
@@ -170,7 +170,7 @@ def gatv2_attention_backward(
     near, left, g = _side_by_side(x_receiver, g, lse.dtype)
     shared = _shared(bias, seed, lse, delta, g, negative_slope, dropout)
     (rows, columns, index), work = _numpy(ptr, ptr_t, sender), 4 * g.shape[1] * g.shape[2]
-    ds, windows = _windows(rows, ptr_t, g.shape[1], a.dtype, bias)
+    ds, windows = _windows(rows, ptr_t, g.shape[1], lse.dtype, bias)
     walk = (work, *_numpy(receiver_t, perm), ptr_t[:-1].clone().numpy())
     (z,), slope, parts = _arrays(lse.dtype, left), a.dtype.type(negative_slope), []
     for first, last in windows:
@@ -238,7 +238,7 @@ def _side_by_side(x: Tensor, g: Tensor, dtype: torch.dtype) -> tuple[tuple[np.nd
 
 
 def _windows(
-    rows: np.ndarray, ptr_t: Tensor, heads: int, kind: Any, bias: Tensor | None
+    rows: np.ndarray, ptr_t: Tensor, heads: int, dtype: torch.dtype, bias: Tensor | None
 ) -> tuple[np.ndarray, list[tuple[int, int]]]:
     """Room for the gradients of the scores of one window of receivers, and the windows: O(nodes) memory.
 
@@ -247,12 +247,13 @@ def _windows(
     count, edges = len(rows) - 1, int(rows[-1])
     limit = max(8 * (count + len(ptr_t)), 1 << 16)
     if bias is not None or edges <= limit:
-        return np.empty((edges, heads), kind), [(0, count)]
+        return to_numpy(empty(edges, heads, dtype=dtype)), [(0, count)]
     pieces = -(-edges // limit)
     cuts = np.searchsorted(rows, [edges * k // pieces for k in range(1, pieces)]) // loops.ROWS * loops.ROWS
     bounds = sorted({0, *cuts.tolist(), count})
     windows = list(itertools.pairwise(bounds))
-    return np.empty((max(int(rows[z] - rows[a]) for a, z in windows), heads), kind), windows
+    longest = max(int(rows[z] - rows[a]) for a, z in windows)
+    return to_numpy(empty(longest, heads, dtype=dtype)), windows
 
 
 def _numbers(dtype: torch.dtype, seed: Tensor | None, number: float, dropout: float) -> tuple[Any, ...]:
