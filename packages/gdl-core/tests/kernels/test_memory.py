@@ -36,7 +36,7 @@ def test_memory_is_used_again_once_the_last_tensor_of_it_is_gone():
     third = empty(8 * MB, dtype=torch.float32)
     assert third.data_ptr() == place
     del third
-    fourth = empty(5 * MB, dtype=torch.float64)
+    fourth = empty(3 * MB, dtype=torch.float64)
     assert fourth.data_ptr() == place, "for another shape and dtype, if it fits"
 
 
