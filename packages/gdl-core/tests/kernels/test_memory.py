@@ -60,6 +60,21 @@ def test_in_use_and_kept_are_never_more_than_was_in_use_at_once():
         assert kept() <= size + 64
 
 
+def test_memory_that_the_system_refuses_is_not_counted(monkeypatch):
+    """Else one request that was too large would lift the bound for good."""
+
+    def refuse(*_):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(memory.np, "empty", refuse)
+        with pytest.raises(MemoryError):
+            empty(1 << 40, dtype=torch.uint8)
+    assert (memory._IN_USE, memory._PEAK) == (0, 0)
+    empty(8 * MB, dtype=torch.uint8)
+    assert kept() <= 8 * MB + 64
+
+
 def test_release_gives_all_back():
     pair = [empty(8 * MB, dtype=torch.uint8) for _ in range(2)]
     pair.clear()

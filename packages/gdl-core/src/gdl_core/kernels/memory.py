@@ -1,8 +1,9 @@
 """Memory of large results on the CPU, used again once the tensors that had it are gone.
 
-C libraries give freed memory of this size back to the system, which clears every page of the next allocation: on a
-virtual machine that took ten times as long as writing the result did. So it is kept here, within a bound that needs no
-setting: what is in use and what is kept are together never more than what was in use at one time before.
+C libraries give freed memory of this size back to the system, which clears every page of the next allocation: that
+takes many times as long as writing the result (benchmarks/results/graphs_attention.md). So it is kept here, within a
+bound that needs no setting: what is in use and what is kept are together never more than what was in use at one time
+before.
 """
 
 import os
@@ -30,10 +31,10 @@ def lend(size: int) -> np.ndarray:
         fits = [k for k, raw in enumerate(_KEPT) if size + _LINE <= raw.size <= 2 * size]
         best = min(fits, key=lambda k: (_KEPT[k].size, -k), default=None)  # the latest may still be in a cache
         raw = _KEPT.pop(best) if best is not None else None
-        _IN_USE += size + _LINE if raw is None else raw.size
-        _PEAK = max(_PEAK, _IN_USE)
-        _drop(_PEAK - _IN_USE)
-    raw = np.empty(size + _LINE, np.uint8) if raw is None else raw
+        in_use = _IN_USE + (size + _LINE if raw is None else raw.size)
+        _drop(max(_PEAK - in_use, 0))  # first, so that there is room for what follows
+        raw = np.empty(size + _LINE, np.uint8) if raw is None else raw
+        _IN_USE, _PEAK = in_use, max(_PEAK, in_use)  # last, so that memory that the system refuses is not counted
     start = -raw.ctypes.data % _LINE
     lent = raw[start : start + size]
     weakref.finalize(lent, _RETURNED.append, raw).atexit = False
