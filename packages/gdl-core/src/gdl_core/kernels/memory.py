@@ -1,7 +1,7 @@
 """Memory of large results on the CPU, used again once the tensors that had it are gone.
 
 C libraries give freed memory of this size back to the system, which clears every page of the next allocation: that
-takes many times as long as writing the result (benchmarks/results/graphs_attention.md). So it is kept here, within a
+takes several times as long as writing the result (benchmarks/results/graphs_attention.md). So it is kept here, within a
 bound that needs no setting: what is in use and what is kept are together never more than what was in use at one time
 before.
 """
